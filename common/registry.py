@@ -1,0 +1,71 @@
+"""Names to classes, imported only when used, so that listing them costs nothing."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from common.errors import UserError
+
+T = TypeVar("T", bound=type)
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
+    """The error for a name that is not among `valid`, with the closest match first."""
+    valid = sorted(valid)
+    close = difflib.get_close_matches(name, valid, n=1)
+    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    return UserError(f"unknown {kind} '{name}'{hint}; valid: {', '.join(valid)}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a class lives (`package.module:Class`, or the class itself for a plug-in) and what it is in one line."""
+
+    target: str | type
+    summary: str
+
+
+class Registry(Mapping[str, Entry]):
+    """Registered names of one kind ("method", "data set")."""
+
+    def __init__(self, kind: str, entries: Mapping[str, tuple[str, str]]) -> None:
+        self.kind = kind
+        self._entries = {name: Entry(target, summary) for name, (target, summary) in entries.items()}
+
+    def __getitem__(self, name: str) -> Entry:
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def load(self, name: str) -> Any:
+        """The class behind `name`, imported now. Raises UserError for an unknown name."""
+        target = self[name].target
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            target = getattr(importlib.import_module(module), attribute)
+        return target
+
+    def register(self, name: str, summary: str) -> Callable[[T], T]:
+        """Class decorator for plug-ins. Raises UserError when the name is taken by another class."""
+
+        def add(cls: T) -> T:
+            taken = self._entries.get(name)
+            if taken is not None and getattr(taken.target, "__qualname__", taken.target) != cls.__qualname__:
+                raise UserError(f"{self.kind} '{name}' is registered already; choose another name")
+            self._entries[name] = Entry(cls, summary)
+            return cls
+
+        return add

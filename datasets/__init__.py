@@ -1,0 +1,6 @@
+"""Floor 1: data sets, label noise, the cache of decoded images, augmentation. Torch-free but for `datasets.augment`."""
+
+from datasets.base import DataError, Dataset, ImageSet, Splits
+from datasets.registry import DATASETS, register
+
+__all__ = ["DATASETS", "DataError", "Dataset", "ImageSet", "Splits", "register"]

@@ -1,0 +1,82 @@
+"""ImageNet-100: a hundred of ImageNet's classes, as a list names them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from datasets.base import DataError
+from datasets.files import FileDataset, Files, Listing, class_folders, folders_in
+
+_LISTS = ("imagenet100.txt", "imagenet100_classes.txt", "classes.txt", "class_list.txt", "IN100.txt", "Labels.json")
+_WNID = re.compile(r"\bn\d{8}\b")
+CLASSES = 100
+
+
+class ImageNet100(FileDataset):
+    """About 1,300 train images a class; 50 of the validation set as test set. Several lists of classes are in use.
+
+    In `<root>/imagenet100/`: `train/<wnid>/` and `val/<wnid>/`, or Kaggle's parts `train.X1/` .. `val.X/`, with a class
+    list (a text or JSON file that names WordNet ids: imagenet100.txt, classes.txt, Labels.json ...). With a list the
+    folders may be all of ImageNet's; without one they must be exactly a hundred. Classes in the order of their WordNet
+    ids. An image that is not square gives the largest square in its middle.
+    """
+
+    name = "imagenet100"
+    class_names = ()
+    official: ClassVar[Mapping[str, tuple[int, ...]]] = {"test": (50,) * CLASSES}
+    source = (
+        "ImageNet from https://image-net.org/download.php (an account; research only), or its 100 classes from Kaggle "
+        "(ambityga/imagenet100, 15 GB)"
+    )
+    layouts = "train/<wnid>/, val/<wnid>/ and a class list (imagenet100.txt)"
+    fit = "centre"
+    modules = ("imagenet100",)
+
+    def recognises(self, base: Path) -> bool:
+        """Folders train/ and val/, or Kaggle's parts."""
+        return bool(_parts(base, "train") and _parts(base, "val"))
+
+    def read(self, base: Path) -> Listing:
+        """The listed classes' folders."""
+        there = {wnid for part in _parts(base, "train") for wnid in folders_in(part)}
+        table = next((base / name for name in _LISTS if (base / name).is_file()), None)
+        if table is not None:
+            wnids = _listed(table)
+            if absent := sorted(set(wnids) - there):
+                raise DataError(f"{table}: {len(absent)} listed classes have no folder in train/, e.g. {absent[0]}")
+        else:
+            wnids = sorted(there)
+        if len(wnids) != CLASSES:
+            what = f"{table} lists" if table else f"{base}: no class list ({', '.join(_LISTS[:3])} ...), and train/ has"
+            raise DataError(f"{what} {len(wnids)} classes instead of {CLASSES}")
+        codes = {wnid: code for code, wnid in enumerate(wnids)}
+        splits = {"train": Files(), "test": Files()}
+        for split, folder in (("train", "train"), ("test", "val")):
+            for part in _parts(base, folder):
+                found = class_folders(part, codes)
+                for row in zip(found.files, found.labels, found.names, strict=True):
+                    splits[split].add(*row)
+        return Listing(splits, tuple(wnids))
+
+
+def _parts(base: Path, split: str) -> list[Path]:
+    return (
+        [base / split]
+        if (base / split).is_dir()
+        else sorted(path for path in base.glob(f"{split}.X*") if path.is_dir())
+    )
+
+
+def _listed(table: Path) -> list[str]:
+    """WordNet ids in a text file (any columns) or a JSON file (keys or items), sorted. Raises DataError."""
+    text = table.read_text(encoding="utf-8-sig", errors="replace")
+    if table.suffix == ".json":
+        try:
+            json.loads(text)
+        except json.JSONDecodeError:
+            raise DataError(f"{table}: damaged JSON") from None
+    return sorted(set(_WNID.findall(text)))

@@ -1,0 +1,70 @@
+"""Tiny ImageNet (Stanford CS231n): 200 of ImageNet's classes at 64x64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from datasets.base import DataError
+from datasets.decode import ImageFile
+from datasets.files import FileDataset, Files, Listing, class_folders, folders_in, images_below, only_existing
+
+_ARCHIVE = "tiny-imagenet-200.zip"
+_URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"
+_MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
+
+
+class TinyImageNet(FileDataset):
+    """100,000 train images and the 10,000 of the validation set as test set (the test set's labels are not public).
+
+    In `<root>/tiny_imagenet/` or in `tiny-imagenet-200/` in it: `train/<wnid>/images/*.JPEG`, `val/images/*.JPEG` with
+    `val/val_annotations.txt`, or `val/<wnid>/` as some tools rearrange it. Classes in the order of their WordNet ids.
+    """
+
+    name = "tiny_imagenet"
+    class_names = ()
+    official: ClassVar[Mapping[str, tuple[int, ...]]] = {"train": (500,) * 200, "test": (50,) * 200}
+    source = f"python bench.py data prepare tiny_imagenet downloads it from {_URL} (ImageNet's terms: research only)"
+    layouts = "train/<wnid>/images/ and val/ with images/ and val_annotations.txt"
+    nested = ("tiny-imagenet-200",)
+    modules = ("tiny_imagenet",)
+
+    def recognises(self, base: Path) -> bool:
+        """Folders train/ and val/."""
+        return (base / "train").is_dir() and (base / "val").is_dir()
+
+    def download(self) -> None:
+        """From Stanford, verified by its MD5; 237 MiB."""
+        from torchvision.datasets.utils import download_url
+
+        from datasets.archive import unpack
+
+        try:
+            download_url(_URL, str(self.root), _ARCHIVE, _MD5)
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"tiny_imagenet could not be downloaded ({error}); put {self.layouts} into {self.folder}"
+            ) from None
+        unpack(self.root / _ARCHIVE, self.folder)
+
+    def read(self, base: Path) -> Listing:
+        """Train folders, and the validation images by their list."""
+        names = tuple(folders_in(base / "train"))
+        codes = {name: code for code, name in enumerate(names)}
+        train = class_folders(base / "train", codes)
+        for row, (name, label) in enumerate(zip(train.names, train.labels, strict=True)):
+            train.names[row] = f"{names[label]}/{name.rpartition('/')[2]}"
+        table = base / "val/val_annotations.txt"
+        if not table.is_file() or not (base / "val/images").is_dir():
+            return Listing({"train": train, "test": class_folders(base / "val", codes)}, names)
+        test = Files()
+        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
+            fields = line.split()
+            if not fields:
+                continue
+            if len(fields) < 2 or fields[1] not in codes:
+                raise DataError(f"{table}: line {number:,}: '{line[:40]}' names no class folder of train/")
+            test.add(ImageFile(base / "val/images" / fields[0]), codes[fields[1]], fields[0])
+        test, notes = only_existing(self.name, "test", test, {str(path) for path in images_below(base / "val/images")})
+        return Listing({"train": train, "test": test}, names, notes=notes)

@@ -1,0 +1,98 @@
+"""Floor 1: the methods, their backbones and their registry. Importing this package does not import torch.
+
+Use one in your own training loop:
+
+    method = methods.create("rul", num_classes=7, backbone="resnet18")
+    step = method.training_step(methods.Batch(images, labels, index), methods.Clock(epoch, i, epochs, len(loader)))
+    step.loss.backward()
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from methods.registry import METHODS, register
+
+if TYPE_CHECKING:
+    from methods.backbones import Backbone
+    from methods.base import Batch, Clock, Method, MethodConfig, Mixing, ParamGroup, Prediction, Step
+    from methods.branched import BranchedMethod
+    from methods.pooled import PooledMethod
+    from methods.settings import setting
+
+_LAZY = {
+    "Backbone": "methods.backbones",
+    "Batch": "methods.base",
+    "Clock": "methods.base",
+    "Method": "methods.base",
+    "MethodConfig": "methods.base",
+    "Mixing": "methods.base",
+    "ParamGroup": "methods.base",
+    "Prediction": "methods.base",
+    "Step": "methods.base",
+    "setting": "methods.settings",
+    "BranchedMethod": "methods.branched",
+    "PooledMethod": "methods.pooled",
+}
+__all__ = [
+    "METHODS",
+    "Backbone",
+    "Batch",
+    "BranchedMethod",
+    "Clock",
+    "Method",
+    "MethodConfig",
+    "Mixing",
+    "ParamGroup",
+    "PooledMethod",
+    "Prediction",
+    "Step",
+    "create",
+    "register",
+    "setting",
+    "validate_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'methods' has no attribute '{name}'")
+
+
+def create(
+    name: str,
+    num_classes: int,
+    backbone: str = "resnet18",
+    *,
+    image_size: int = 224,
+    channels: int = 3,
+    weights: str | Path | None = None,
+    **config: Any,
+) -> Method:
+    """A method ready to train: `create("rul", num_classes=7, variant="released", relabel={"enabled": True})`.
+
+    `weights` is a file of ResNet-18 weights or "imagenet". Raises UserError for an unknown method, backbone or setting,
+    a bad value, or weights that do not fit.
+    """
+    from methods import backbones
+    from methods import weights as pretrained
+
+    method_class = METHODS.load(name)
+    checked = validate_config(name, method_class, config)  # before the backbone, which takes longer to build
+    body = backbones.create(backbone, channels=channels, image_size=image_size)
+    if weights is not None:
+        pretrained.load_weights(body, weights)
+    return method_class(body, num_classes, checked)
+
+
+def validate_config(name: str, method_class: type[Method], values: Mapping[str, Any]) -> MethodConfig:
+    """The method's configuration with `values` (nested as dicts) over its defaults.
+
+    Raises a one-line UserError that names the setting under the method's `name` ("rul.vriant") and lists the valid
+    ones.
+    """
+    return method_class.Config.checked(values, name)

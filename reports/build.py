@@ -1,0 +1,114 @@
+"""The way in: which reports there are, and making them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import suite as suites
+from common.files import atomic_write
+from common.registry import unknown
+from reports.definitions import TABLES
+
+if TYPE_CHECKING:
+    from reports.frame import Loaded
+    from reports.tables import Table
+
+OVERVIEWS = ("summary", "uncertainty", "calibration")
+FINDINGS = "findings"  # the tables in words
+REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
+SITE = "site"  # index.html and a page for everything
+
+PUBLISHED = Path(__file__).with_name("published")  # records that come with the repository
+
+
+def names() -> list[str]:
+    """The reports there are, in the order they are made."""
+    return [*TABLES, *OVERVIEWS, FINDINGS, REPRODUCTION, "figures", SITE]
+
+
+def build(
+    wanted: Sequence[str],
+    runs: Sequence[Path],
+    out: Path,
+    recipe: str | None = None,
+    datasets: Sequence[str] | None = None,
+    prefix: str = "python bench.py",
+    published: Sequence[Path] = (),
+) -> list[Path]:
+    """Make reports from the records below `runs` and `published`; returns the files, each table's Markdown first.
+
+    Of the site only `index.html` is returned: it has a page a run.
+
+    wanted: names of reports (`names()`), all of them if empty. recipe: whose runs to show; by default the recipe with
+    most finished runs. datasets: which to show; by default those with finished runs. prefix: how the user calls
+    bench.py, for the commands that fill missing cells. published: folders of published records, which own runs come
+    before. Raises UserError for an unknown report.
+    """
+    for name in wanted:
+        if name not in names():
+            raise unknown("report", name, names())
+
+    from reports.frame import load, write_runs_csv
+    from reports.html import run_links, table_page
+    from reports.render import comma_separated, latex, markdown
+
+    loaded = load(runs, published)
+    chosen = list(dict.fromkeys(wanted or names()))
+    written = []
+    links = run_links(loaded)
+    formats = (
+        ("md", markdown), ("csv", comma_separated), ("tex", latex), ("html", lambda table: table_page(table, links)),
+    )  # fmt: skip
+    needed = names() if SITE in chosen else [*chosen, *(TABLES if FINDINGS in chosen else ())]
+    tables = list(_tables(list(dict.fromkeys(needed)), loaded, recipe, datasets, prefix))
+    for table in tables:
+        for suffix, render in formats if table.name in chosen else ():
+            path = out / f"{table.name}.{suffix}"
+            with atomic_write(path) as file:
+                file.write(render(table))
+            written.append(path)
+    if "figures" in chosen:
+        from reports.figures import make_figures
+
+        written += make_figures(loaded, out, recipe, datasets)
+    if {FINDINGS, REPRODUCTION, SITE} & set(chosen):
+        from reports import claim_text, findings
+        from reports.reproduction import document
+
+        claims = document(loaded)
+        sections = [*findings.findings(tables), *findings.over_all(claims, loaded, recipe, datasets)]
+        texts = {FINDINGS: findings.markdown(sections), REPRODUCTION: claim_text.markdown(claims)}
+        for name, text in texts.items():
+            if name in chosen:
+                with atomic_write(out / f"{name}.md") as file:
+                    file.write(text)
+                written.append(out / f"{name}.md")
+        if SITE in chosen:
+            from reports.site import make_site
+
+            roots = list(dict.fromkeys((*runs, *published)))
+            written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))
+    return [*written, write_runs_csv(out / "runs.csv", loaded.runs)]
+
+
+def _tables(
+    chosen: Sequence[str], loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None, prefix: str
+) -> Iterator[Table]:
+    from reports import overview, uncertainty
+    from reports.select import select
+    from reports.tables import build_table
+
+    for name in chosen:
+        if name in TABLES:
+            suite = suites.load(TABLES[name].suite)
+            yield build_table(TABLES[name], select(loaded.runs, suite, datasets, recipe), loaded, prefix)
+    if "summary" in chosen:
+        yield overview.runs_table(loaded, datasets, recipe)
+    if {"uncertainty", "calibration"} & set(chosen):
+        parts = uncertainty.scored(loaded, datasets, recipe)
+        if "uncertainty" in chosen:
+            yield uncertainty.uncertainty_table(parts, loaded)
+        if "calibration" in chosen:
+            yield uncertainty.calibration_table(parts, loaded)

@@ -1,0 +1,153 @@
+"""Figures of single images: t-SNE, the most and the least uncertain."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from common.files import atomic_write
+from reports.arrays import Arrays
+from reports.draw_scores import class_names, grid, per_arm
+
+if TYPE_CHECKING:
+    from reports.panels import Drawing, Panel
+
+POINTS = 1000
+PERPLEXITY = 30
+EXTREME = 0.1  # share of images called of high (low) uncertainty
+
+
+def tsne(panel: Panel, cache: Path) -> Drawing | None:
+    """Figure 3 and the supplement: the features in the plane, by class and by uncertainty."""
+    import seaborn
+
+    arms = [arm for arm in panel.arms if len(arm.first.get("test_features", ())) > 3 * PERPLEXITY]
+    if not arms:
+        return None
+    figure, axes = per_arm(len(arms), 2)
+    for column, arm in enumerate(arms):
+        arrays = arm.first
+        rows, features = drawn_features(arrays)
+        points = _points(arrays, features, cache)
+        labels, uncertainty = arrays["test_labels"][rows].astype(int), arrays["test_uncertainty"][rows]
+        names = class_names(arm, arrays["test_logits"].shape[1])
+        colors = np.array(seaborn.color_palette("colorblind" if len(names) <= 10 else "husl", len(names)))
+        top, bottom = axes[:, column]
+        top.scatter(*points.T, c=colors[labels], s=2, linewidths=0)
+        top.set_title(arm.name)
+        low, high = np.quantile(uncertainty, (EXTREME, 1 - EXTREME))
+        for axis_rows, color, marker, size in (
+            ((uncertainty > low) & (uncertainty < high), "0.85", "o", 1),
+            (uncertainty <= low, "#0173b2", "o", 4),
+            (uncertainty >= high, "#d55e00", "^", 6),
+        ):
+            bottom.scatter(*points[axis_rows].T, c=[color], marker=marker, s=size, linewidths=0)
+        for axis in (top, bottom):
+            axis.set(xticks=[], yticks=[])
+            axis.set_frame_on(False)
+        if column == len(arms) - 1 and len(names) <= 12:
+            for name, color in zip(names, colors, strict=True):
+                top.scatter([], [], c=[color], s=10, label=name)
+            top.legend(frameon=False, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+            bottom.scatter([], [], c="#0173b2", s=10, label="least uncertain")
+            bottom.scatter([], [], c="#d55e00", marker="^", s=10, label="most uncertain")
+            bottom.legend(frameon=False, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+    return (
+        f"Learned features: {panel.label}",
+        f"t-SNE of up to {POINTS} test features of the lowest seed (perplexity {PERPLEXITY}, PCA start, seed 0). "
+        f"Above: by label; below: the {EXTREME:.0%} most and least uncertain by the method's own uncertainty "
+        "(paper: Figure 3 and supplement).",
+        figure,
+    )
+
+
+def drawn_features(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the test set that are drawn [M], and their features [M, D]; published runs store no others."""
+    features = arrays["test_features"]
+    if "test_features_rows" in arrays:
+        return arrays["test_features_rows"], features
+    rows = np.random.default_rng(0).permutation(len(features))[:POINTS]
+    return rows, features[rows]
+
+
+def embedding_key(features: np.ndarray) -> str:
+    """What a t-SNE of these features [M, D] is known by: their content and the perplexity."""
+    return hashlib.sha256(features.astype(np.float32).tobytes() + bytes([PERPLEXITY])).hexdigest()[:16]
+
+
+def embed(features: np.ndarray) -> np.ndarray:
+    """t-SNE of [M, D] -> [M, 2]; seconds for a thousand rows."""
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1):  # one thread: the same picture on every machine, and no fight with running jobs
+        transform = TSNE(perplexity=PERPLEXITY, init="pca", random_state=0).fit_transform
+        return transform(np.nan_to_num(features.astype(np.float32)))
+
+
+def _points(arrays: Arrays, features: np.ndarray, cache: Path) -> np.ndarray:
+    """The t-SNE of the features: published with the run, else from the cache, else made now and kept by content."""
+    key = embedding_key(features)
+    if str(arrays.get("tsne_key")) == key:
+        return arrays["tsne_points"]
+    path = cache / f"tsne-{key}.npy"
+    if path.is_file():
+        try:
+            return np.load(path, allow_pickle=False)
+        except (ValueError, EOFError):
+            pass  # a damaged cache file is made anew
+    points = embed(features)
+    with atomic_write(path, "wb") as file:
+        np.save(file, points)
+    return points
+
+
+def examples(panel: Panel, cache: Path) -> Drawing | None:
+    """Figure 4: test images with the largest and the smallest uncertainty, its value in the corner, errors in red.
+
+    Needs `example_images` [E, H, W, C] and `example_index` [E] among a run's arrays.
+    """
+    arms = [arm for arm in panel.arms if {"example_images", "example_index"} <= set(arm.first)]
+    if not arms:
+        return None
+    shown = 8
+    # Equal tiles need no layout solver, which is slow for so many.
+    figure, axes = grid(shown, 2 * len(arms), width=0.85, height=1.0, layout=None)
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.97, hspace=0.5, wspace=0.1)
+    for number, arm in enumerate(arms):
+        arrays = arm.first
+        index, images = arrays["example_index"].astype(int), arrays["example_images"]
+        order = np.argsort(arrays["test_uncertainty"][index], kind="stable")
+        names = class_names(arm, arrays["test_logits"].shape[1])
+        for row, picked in enumerate((order[::-1][:shown], order[:shown])):
+            for axis in axes[2 * number + row]:
+                axis.axis("off")
+            for axis, place in zip(axes[2 * number + row], picked, strict=False):
+                image, where = images[place], index[place]
+                axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+                value, guess = arrays["test_uncertainty"][where], int(arrays["test_logits"][where].argmax())
+                style = {"facecolor": "black", "alpha": 0.6, "pad": 0.8, "linewidth": 0}
+                axis.text(
+                    0.03,
+                    0.97,
+                    f"{value:.2f}",
+                    transform=axis.transAxes,
+                    va="top",
+                    color="white",
+                    fontsize=6,
+                    bbox=style,
+                )
+                wrong = guess != int(arrays["test_labels"][where])
+                color, text = ("#d00000", f"{names[guess]} ✗") if wrong else ("black", names[guess])
+                axis.text(0.5, -0.04, text, transform=axis.transAxes, ha="center", va="top", color=color, fontsize=6)
+            title = f"{arm.name}, {'most' if row == 0 else 'least'} uncertain"
+            axes[2 * number + row, 0].set_title(title, fontsize=7, loc="left")
+    return (
+        f"Most and least uncertain test images: {panel.label}",
+        "The method's own uncertainty in the corner, the predicted class below, wrong ones in red with a cross (paper: "
+        "Figure 4). Lowest seed.",
+        figure,
+    )

@@ -1,0 +1,174 @@
+"""The site: `index.html` and `site/`, one page per table, figure list and run; opens from a file, needs no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.store import RunStatus
+from common.files import atomic_write
+from reports.claim_text import introduction, quoted
+from reports.coverage import coverage, spec_of, unfinished
+from reports.figures import MANIFEST
+from reports.findings import Section
+from reports.frame import Loaded, settings_label
+from reports.html import Link, page, run_links, table_page
+from reports.reproduction import Document
+from reports.run_page import done_page, undone_page
+from reports.site_index import FOLDER, REPRODUCTION, index_page, navigation
+from reports.tables import Table
+
+# Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.
+_PAGES = ".pages"
+
+
+def make_site(
+    tables: Sequence[Table],
+    sections: Sequence[Section],
+    claims: Document,
+    loaded: Loaded,
+    roots: Sequence[Path],
+    out: Path,
+    recipe: str | None = None,
+    datasets: Sequence[str] | None = None,
+    prefix: str = "python bench.py",
+) -> Path:
+    """Write the site of these tables, findings, claims and of every run below `roots`; returns `out/index.html`.
+
+    Figures are those of `out/figures`, as last drawn.
+    """
+    undone = unfinished(loaded, roots)
+    pages = {run_id: _page_name(run_id) for run_id in loaded.runs["run_id"]}
+    marked = {status.folder: f"folder-{_digest(str(status.folder))}.html" for status in undone}
+    nav = navigation(tables, "", "../index.html")
+    site = _Folder(out / FOLDER)
+    links = run_links(loaded, pages)
+    for table in tables:
+        here = f"{table.name}.html"
+        site.write(here, table_page(table, links, nav=nav, here=here))
+    site.write("findings.html", page("findings.html", nav=nav, here="findings.html", sections=sections))
+    here = f"{REPRODUCTION}.html"
+    site.write(
+        here,
+        page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction(claims), quoted=quoted),
+    )
+    site.write("figures.html", _figures(out, nav, prefix))
+    site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
+    for run_id, folder, public in loaded.runs[["run_id", "folder", "published"]].itertuples(index=False, name=None):
+        site.write(pages[run_id], done_page(run_id, folder, nav, published=public))
+    for status in undone:
+        site.write(marked[status.folder], undone_page(status.folder.name, status, spec_of(status.folder), nav))
+    covered = list(coverage(loaded, undone, recipe, datasets, prefix))
+    hrefs = {folder: f"{FOLDER}/{name}" for folder, name in marked.items()}
+    _write(
+        out / "index.html", index_page(tables, loaded, undone, hrefs, covered, roots)
+    )  # last, so that whatever it links to is there
+    site.finish()
+    return out / "index.html"
+
+
+class _Folder:
+    """Pages of ours in one folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.written: set[str] = set()
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write(self, name: str, text: str) -> None:
+        self.written.add(name)
+        _write(self.path / name, text)
+
+    def finish(self) -> None:
+        """Remove the pages of an earlier time that were not made now."""
+        memory = self.path / _PAGES
+        before = memory.read_text(encoding="utf-8").split() if memory.is_file() else []
+        for name in set(before) - self.written:
+            if re.fullmatch(r"[\w-]+\.html", name):
+                (self.path / name).unlink(missing_ok=True)
+        _write(memory, "\n".join(sorted(self.written)) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, and only if it differs: ten thousand run pages seldom change."""
+    try:
+        if path.read_bytes() == text.encode():
+            return
+    except OSError:
+        pass
+    with atomic_write(path, sync=False) as file:
+        file.write(text)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _page_name(run_id: str) -> str:
+    """File name of a run's page. An id that is no id (a foreign record) is hashed: it may hold anything."""
+    return f"run-{run_id if re.fullmatch('[0-9a-f]{8}', run_id) else _digest(run_id)}.html"
+
+
+def _runs(
+    loaded: Loaded, pages: Mapping[str, str], undone: Sequence[RunStatus], marked: Mapping[Path, str]
+) -> Iterator[dict[str, Any]]:
+    names = ["run_id", "published", "dataset", "noise", "noise_kind", "method", "settings", "seed", "recipe", "epochs"]
+    numbers = ["last.accuracy", "best_on_test.accuracy", "timing.seconds"]
+    for row in loaded.runs[names + numbers].itertuples(index=False, name=None):
+        run_id, public, dataset, noise, kind, method, settings, seed, recipe, epochs, accuracy, oracle, seconds = row
+        yield {
+            "id": run_id, "href": pages[run_id], "state": "published" if public else "done", "dataset": dataset,
+            "noise": f"{noise:.3g}" if kind == "symmetric" else f"{noise:.3g} {kind}", "method": method,
+            "settings": settings, "seed": seed, "recipe": recipe, "epochs": epochs,
+            "accuracy": _number(100 * accuracy, 2), "oracle": _number(100 * oracle, 2),
+            "seconds": _number(seconds, 0),
+        }  # fmt: skip
+    empty = dict.fromkeys(("settings", "recipe", "epochs", "accuracy", "oracle", "seconds"), "")
+    for status in undone:
+        dataset, method, noise, name = status.folder.parts[-4:]
+        _, seed, *rest = name.split("-")
+        settings = {}
+        if spec := spec_of(status.folder):
+            settings["settings"] = settings_label(spec.overrides)
+            settings |= {"recipe": spec.recipe.name, "epochs": spec.recipe.epochs}
+        yield {
+            **empty, **settings, "id": "-".join(rest) or name, "href": marked[status.folder], "state": status.state,
+            "dataset": dataset, "noise": noise.removeprefix("noise-"), "method": method, "seed": seed,
+        }  # fmt: skip
+
+
+def _number(value: float, digits: int) -> str:
+    return "undefined" if value != value else f"{value:.{digits}f}"
+
+
+def _figures(out: Path, nav: Sequence[Link], prefix: str) -> str:
+    """The page of figures, from the list that drawing them left."""
+    try:
+        listed = json.loads((out / "figures" / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        listed = []
+    shown, skipped = [], []
+    for figure in listed:
+        if not figure["drawn"]:
+            skipped.append(figure)
+        elif size := _png_size(out / "figures" / f"{figure['name']}.png"):
+            shown.append({**figure, "width": round(size[0] * 96 / 200), "height": round(size[1] * 96 / 200)})
+    return page("figures.html", nav=nav, here="figures.html", figures=shown, skipped=skipped, prefix=prefix)
+
+
+def _png_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels; None where there is no such picture."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(24)
+    except OSError:
+        return None
+    if len(head) < 24 or not head.startswith(b"\x89PNG"):
+        return None
+    width, height = struct.unpack(">II", head[16:24])
+    return width, height

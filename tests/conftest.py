@@ -1,0 +1,73 @@
+"""What several test folders need: small resolved runs, and the command line as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """The tests run side by side; each process keeps to one core."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """Decoded data sets go into a folder of the test session, never into a user's."""
+    os.environ["UNCERTAINTY_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """`bench("list")` runs the command line in a process of its own, its data and runs folders below tmp_path."""
+
+    def call(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(CHECKOUT / "bench.py"), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return call
+
+
+@pytest.fixture
+def specs(tmp_path):
+    """`specs("rul", "scn", epochs=2)`: resolved runs of those methods on the digits."""
+    from benchmarks import plan
+    from benchmarks.spec import Noise
+    from benchmarks.suite import Arm
+
+    def resolve(*methods, epochs=2, seeds=(0,), noise=(0.2,), sets=(), dataset="digits"):
+        request = plan.Request(
+            arms=tuple(Arm(method=name) for name in methods),
+            datasets=(dataset,),
+            noise=tuple(Noise(ratio=ratio) for ratio in noise),
+            seeds=seeds,
+            epochs=epochs,
+            sets=tuple(plan.parse_set(text) for text in sets),
+        )
+        return plan.resolve(request, tmp_path / "data")
+
+    return resolve
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where everything is installed (`.ci/run` sets NO_SKIPS), a test that was skipped has failed."""
+    report = yield
+    if report.skipped and os.environ.get("NO_SKIPS") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where nothing may be: {report.longrepr}"
+    return report

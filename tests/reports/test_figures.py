@@ -1,0 +1,118 @@
+"""Figures from generated predictions: they are made, made the same twice, and survive what may be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.build import build
+from reports.draw_mixing import _mixing_losses
+from reports.draw_scores import _rejection_curve
+from reports.ranks import cliques
+
+Writer = Callable[..., Path]
+HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
+
+
+def arrays(seed: int = 0, size: int = 60) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 3, size)
+    logits = (4 * np.eye(3)[labels] + draw.normal(size=(size, 3))).astype(np.float32)
+    return {
+        "test_logits": logits,
+        "test_labels": labels,
+        "test_uncertainty": draw.random(size).astype(np.float32),
+        "test_features": draw.normal(size=(size, 4)).astype(np.float16),
+        "example_index": np.arange(20),
+        "example_images": draw.integers(0, 255, (20, 8, 8, 1), dtype=np.uint8),
+    }
+
+
+def add(folder: Path, **values: np.ndarray) -> None:
+    np.savez(folder / "predictions.npz", **{**arrays(), **values})
+    (folder / "history.csv").write_text(HISTORY)
+
+
+def test_every_figure_is_made(tmp_path: Path, runs: Writer) -> None:
+    for method in ("rul", "scn"):
+        add(runs(method=method, noise=0.0))
+    add(runs(method="rul", noise=0.0, seed=1), **arrays(1))
+    paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    names = {path.name for path in paths if path.parent.name == "figures"}
+    kinds = ("rejection", "uncertainty-histogram", "confusion", "training", "mixing-weight", "examples")
+    assert names == {f"{kind}-faces-noise-0.{suffix}" for kind in kinds for suffix in ("png", "pdf")}
+    assert all(path.stat().st_size > 1000 for path in paths if path.parent.name == "figures")
+    assert "min-max normalised per method" in (tmp_path / "out" / "figures.md").read_text()
+
+
+def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, runs: Writer) -> None:
+    for noise in (0.1, 0.2, 0.3):
+        for rank, method in enumerate(("dul", "rul", "scn")):
+            runs(method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
+    first = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    assert {path.name for path in first} >= {"critical-difference-accuracy.png", "critical-difference-accuracy.pdf"}
+    before = {path: path.read_bytes() for path in first}
+    build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_tsne_is_published_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    from reports.draw_features import _points, embedding_key
+
+    features = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float16)
+    first = _points({}, features, tmp_path)
+    (cache,) = tmp_path.iterdir()
+    np.save(cache, first + 1)
+    assert (_points({}, features, tmp_path) == first + 1).all()
+    published = {"tsne_key": np.array(embedding_key(features)), "tsne_points": first + 2}
+    assert (_points(published, features, tmp_path) == first + 2).all()
+    assert (_points({**published, "tsne_key": np.array("of others")}, features, tmp_path) == first + 1).all()
+    cache.write_bytes(b"half")
+    assert np.allclose(_points({}, features, tmp_path), first)
+
+
+def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
+    runs(method="dul")
+    (runs(method="rul") / "predictions.npz").write_bytes(b"PK\x03\x04")
+    add(runs(method="scn"), test_logits=np.full((60, 3), np.nan))
+    paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    assert [path.name for path in paths] == ["figures.md", "runs.csv"]
+    assert "No finished runs with stored predictions" in paths[0].read_text()
+
+
+def test_constant_uncertainty_and_one_class(tmp_path: Path, runs: Writer) -> None:
+    from reports.draw_scores import histograms, rejection
+    from reports.frame import load
+    from reports.panels import panels
+
+    add(runs(method="scn"), test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))
+    (panel,) = panels(load([tmp_path / "runs"]))
+    _, _, figure = histograms(panel, tmp_path)
+    assert "constant" in {text.get_text() for axis in figure.axes for text in axis.texts}
+    rejection(panel, tmp_path)
+
+
+def test_mixed_logits_are_the_logits_of_mixed_features() -> None:
+    """Figure 2 needs no network: its losses from logits equal those from features and the classifier."""
+    draw = np.random.default_rng(0)
+    classifier, features = draw.normal(size=(3, 5)), draw.normal(size=(2, 5))
+    for weight in (0.0, 0.3, 1.0):
+        mixed = classifier @ (weight * features[0] + (1 - weight) * features[1])
+        assert np.allclose(mixed, weight * classifier @ features[0] + (1 - weight) * classifier @ features[1])
+    uncertain, certain = _mixing_losses(arrays(), np.array([0.0, 1.0])) or pytest.fail("no pairs")
+    assert uncertain[0] > uncertain[1] and certain[0] < certain[1]
+
+
+def test_rejection_curve_starts_at_the_accuracy() -> None:
+    correct = np.array([True, True, False, True])
+    curve = _rejection_curve(correct, np.array([0.1, 0.2, 0.9, 0.3]))
+    assert (curve[0], curve[-1]) == (75, 100)
+
+
+def testcliques() -> None:
+    assert cliques(np.array([1.0, 1.5, 3.0, 3.2]), 0.6) == [(1.0, 1.5), (3.0, 3.2)]
+    assert cliques(np.array([1.0, 2.0, 3.0]), 1.0) == [(1.0, 2.0), (2.0, 3.0)]
+    assert cliques(np.array([1.0, 3.0]), 0.5) == []

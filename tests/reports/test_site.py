@@ -1,0 +1,290 @@
+"""The site from generated records: whole, linked, escaped, and honest about what is wrong with the records."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from benchmarks.claim import Claim
+from reports.build import build, names
+from tests.reports.conftest import RECIPE, fill_table1, last_metrics, write
+
+Writer = Callable[..., Path]
+HISTORY = "epoch,loss,label_accuracy,test_accuracy\n1,2.0,0.9,0.5\n2,nan,0.9,\n3,1.0,0.9,0.7\n"
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Page(HTMLParser):
+    """Links, anchors, remarks and table cells of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.loaded: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [values["id"]] if values.get("id") else []
+        if tag == "a":
+            self.links.append(values["href"] or "")
+        elif values.get("src") or values.get("href"):
+            self.loaded.append(values.get("src") or values.get("href") or "")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def site(tmp_path: Path, wanted: tuple[str, ...] = ("site",), **options: object) -> dict[str, Page]:
+    """Every page by its name below the output folder."""
+    out = tmp_path / "out"
+    build(list(wanted), [tmp_path / "runs"], out, **options)  # type: ignore[arg-type]
+    return {str(path.relative_to(out)): Page(path) for path in sorted(out.rglob("*.html"))}
+
+
+def broken_links(pages: dict[str, Page]) -> Iterator[str]:
+    for name, page in pages.items():
+        assert len(page.ids) == len(set(page.ids)), name
+        for link in [*page.links, *page.loaded]:
+            if link.startswith("data:"):
+                continue
+            file, _, anchor = unquote(link).partition("#")
+            target = (page.path.parent / file).resolve() if file else page.path.resolve()
+            if "://" in link or not target.is_file():
+                yield f"{name}: {link}"
+            elif anchor and anchor not in Page(target).ids:
+                yield f"{name}: {link}: no such anchor"
+
+
+def row(page: Page, start: str) -> str:
+    """The words of the table row that begins with `start`."""
+    text = re.sub(r"\s+", " ", page.path.read_text(encoding="utf-8"))
+    rows = [re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", part)).strip() for part in re.findall(r"<tr.*?</tr>", text)]
+    return next(part for part in rows if part.startswith(start))
+
+
+def add(folder: Path, **values: np.ndarray) -> Path:
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 60)
+    arrays = {
+        "test_logits": (4 * np.eye(3)[labels] + draw.normal(size=(60, 3))).astype(np.float32),
+        "test_labels": labels,
+        "test_uncertainty": draw.random(60).astype(np.float32),
+        "test_features": draw.normal(size=(60, 4)).astype(np.float16),
+        **values,
+    }
+    np.savez(folder / "predictions.npz", **arrays)
+    (folder / "history.csv").write_text(HISTORY)
+    return folder
+
+
+def test_every_page_is_there_and_every_link_resolves(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    add(runs(method="conf", noise=0.0))
+    pages = site(tmp_path, ())
+    tables = [name for name in names() if name not in ("findings", "reproduction", "figures", "site")]
+    assert {"index.html", "site/findings.html", "site/reproduction.html", "site/figures.html", "site/runs.html"} <= set(
+        pages
+    )
+    assert {f"{name}.html" for name in tables} | {f"site/{name}.html" for name in tables} <= set(pages)
+    records = list((tmp_path / "runs").rglob("record.json"))
+    assert sum(name.startswith("site/run-") for name in pages) == len(records) > 30
+    assert list(broken_links(pages)) == []
+    assert pages["site/figures.html"].tags.count("img") > 3
+    assert all(not link.startswith(("http:", "https:", "//")) for page in pages.values() for link in page.loaded)
+
+
+def test_without_any_runs(tmp_path: Path) -> None:
+    pages = site(tmp_path, ())
+    assert list(broken_links(pages)) == []
+    assert "There are no runs." in pages["site/runs.html"].text and "report" in pages["site/figures.html"].text
+
+
+def test_numbers_link_to_their_runs(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    page = site(tmp_path)["site/table1.html"]
+    text = page.path.read_text(encoding="utf-8")
+    number = row(page, "10 rul")[len("10 rul ") :].split(" 3 ")[0].removesuffix(" ≈")
+    (target,) = re.findall(rf'<a href="#(runs-\d+)">(?:<strong>)?{number}', text)
+    part = re.search(rf'<li id="{target}">(.*?)</li>', text, re.DOTALL)
+    assert part and "faces · noise 10 % · rul (relabel.enabled=true)" in part[1]
+    linked = [tmp_path / "out" / "site" / name for name in re.findall(r'href="(run-\w+\.html)"', part[1])]
+    assert len(linked) == 3 and all("faces · rul · noise 10 % · seed" in path.read_text() for path in linked)
+
+
+def test_hostile_text_stays_text_on_every_page(tmp_path: Path, runs: Writer) -> None:
+    folder = add(runs(dataset=HOSTILE, method="scn", overrides={"x": HOSTILE}, recipe=RECIPE))
+    record = json.loads((folder / "record.json").read_text())
+    record["provenance"] |= {
+        "processor": HOSTILE,
+        "commit": HOSTILE,
+        "data": {"notes": [HOSTILE], "classes": [HOSTILE]},
+    }
+    record["run_id"] = f"../../{HOSTILE}"
+    (folder / "record.json").write_text(json.dumps(record))
+    failed = tmp_path / "runs" / "faces" / "scn" / "noise-0.10" / "seed-0-00000000"
+    failed.mkdir(parents=True)
+    (failed / "failure.json").write_text(json.dumps({"message": HOSTILE, "traceback": HOSTILE}))
+    pages = site(tmp_path, ())
+    for name, page in pages.items():
+        assert page.tags.count("script") <= 1 and "<script>alert" not in page.path.read_text(), name
+    assert sum(HOSTILE in page.text for page in pages.values()) > 5
+    assert list(broken_links(pages)) == [] and not (tmp_path / "run-").exists()
+
+
+def test_a_run_page_shows_settings_curves_hardware_and_commit(tmp_path: Path, runs: Writer) -> None:
+    add(runs(method="rul", overrides={"relabel.enabled": True}, config={"relabel": {"enabled": True, "share": 0.3}}))
+    (page,) = (page for name, page in site(tmp_path).items() if name.startswith("site/run-"))
+    for text in (
+        "relabel.share",
+        "batch_size",
+        "0123456789abcdef",
+        "Test CPU",
+        "images_per_second",
+        "best-on-test (oracle)",
+    ):
+        assert text in page.text
+    html = page.path.read_text()
+    assert html.count("<polyline") == 2 and "nan" not in "".join(re.findall(r'points="([^"]*)"', html))
+    assert re.search(r'class="changed"><th scope="row">relabel.enabled', html)
+
+
+@pytest.mark.parametrize("history", ["", "epoch,loss\n", "epoch,loss\n1,nan\n", "\x00\xff", "loss\n1\n"])
+def test_a_damaged_history_leaves_the_run_page_whole(tmp_path: Path, runs: Writer, history: str) -> None:
+    (runs() / "history.csv").write_bytes(history.encode("latin-1"))
+    assert any(name.startswith("site/run-") for name in site(tmp_path))
+
+
+def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn", seed=0)
+    base = tmp_path / "runs" / "faces"
+    failed = base / "dul" / "noise-0.20" / "seed-1-0badf00d"
+    failed.mkdir(parents=True)
+    (failed / "failure.json").write_text(json.dumps({"message": "Diverged: loss", "traceback": "Traceback X"}))
+    running = base / "dul" / "noise-0.10" / "seed-0-0badf00e"
+    running.mkdir(parents=True)
+    (running / "progress.json").write_text(json.dumps({"epoch": 3, "epochs": 8}))
+    assert Claim.take(running, 0)
+    (base / "baseline" / "noise-0.10" / "seed-0-0badf00a").mkdir(parents=True)
+    (write(tmp_path / "runs", method="baseline", seed=1) / "record.json").write_text('{"schema_version": 0}')
+    pages = site(tmp_path)
+    cells = row(pages["index.html"], "table1").split()
+    size = int(cells[-1])
+    assert cells[1:] == ["faces", "stand-in", "1", "1", "1", "1", str(size - 4), str(size)]
+    text = pages["index.html"].text
+    assert "Diverged: loss" in text and "epoch 3/8 on" in text and "schema 0" in text
+    assert any("Traceback X" in page.text for name, page in pages.items() if name.startswith("site/folder-"))
+    assert list(broken_links(pages)) == []
+
+
+def test_an_unfinished_run_counts_for_the_arm_and_set_up_it_names(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn", seed=0)
+    states = {"rul": {"relabel.enabled": True}, "no arm": {"relabel.margin": 0.5}}
+    for seed, overrides in enumerate(states.values()):
+        spec = json.loads((write(tmp_path / "other", seed=seed, overrides=overrides) / "record.json").read_text())[
+            "spec"
+        ]
+        folder = tmp_path / "runs" / "faces" / "rul" / "noise-0.10" / f"seed-{seed}-0badf00d"
+        folder.mkdir(parents=True)
+        (folder / "spec.json").write_text(json.dumps(spec))
+        (folder / "failure.json").write_text(json.dumps({"message": "Diverged", "traceback": "Traceback"}))
+    pages = site(tmp_path)
+    assert row(pages["index.html"], "table1").split()[3:6] == ["1", "0", "1"]  # done, running, failed
+    line = row(pages["site/runs.html"], "0badf00d")
+    assert "relabel.enabled=true" in line and "quick 8" in line
+    undone = [page.text for name, page in pages.items() if name.startswith("site/folder-")]
+    assert len(undone) == 2 and any("relabel.enabled" in text and "batch_size" in text for text in undone)
+    for path in (tmp_path / "runs").rglob("spec.json"):  # as older runs: it may be either arm's
+        path.write_text("{")
+    assert row(site(tmp_path)["index.html"], "table1").split()[3:6] == ["1", "0", "4"]  # two runs, two arms
+
+
+def test_pages_of_vanished_runs_go_and_foreign_files_stay(tmp_path: Path, runs: Writer) -> None:
+    folder = runs(seed=0)
+    runs(seed=1)
+    before = set(site(tmp_path))
+    (tmp_path / "out" / "site" / "mine.html").write_text("<p>")
+    (folder / "record.json").unlink()
+    after = set(site(tmp_path))
+    assert len(before - after) == 1 and after - before == {"site/mine.html"}
+
+
+def test_the_same_records_give_the_same_site_and_nothing_is_written_twice(tmp_path: Path, runs: Writer) -> None:
+    add(runs())
+    site(tmp_path)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in (tmp_path / "out").rglob("*.html")}
+    site(tmp_path)
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in before} == before
+
+
+def test_one_table_alone_is_one_page_that_needs_no_other(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    pages = site(tmp_path, ("table1",))
+    assert set(pages) == {"table1.html"} and list(broken_links(pages)) == []
+
+
+def test_what_is_wrong_is_said_at_the_cell(tmp_path: Path, runs: Writer) -> None:
+    flat = {**last_metrics(0.8, uncertain=0.0), "error_auroc": 0.5}
+    for seed in range(3):
+        folder = runs(method="scn", noise=0.0, seed=seed, metrics={"last": flat, "best_on_test": None})
+        add(folder, test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))
+    add(runs(method="rul", noise=0.0, seed=0, accuracy=None))
+    add(runs(method="rul", noise=0.0, seed=1, accuracy=0.7))
+    (runs(method="rul", noise=0.0, seed=2) / "record.json").write_text('{"schema_version": 1, "run_')
+    add(runs(method="dul", noise=0.0, seed=0, accuracy=None))
+    pages = site(tmp_path)
+    assert "80.00 ± 0.00 constant uncertainty" in row(pages["site/table2.html"], "10 scn")
+    assert "constant" not in row(pages["site/table2.html"], "0 scn")
+    assert "1 of 3 (1 undefined) 1 unreadable" in row(pages["site/table2.html"], "10 rul")
+    assert row(pages["site/table2.html"], "10 dul").startswith("10 dul undefined")
+    assert "70.00 undefined in 1 of 2" in row(pages["site/summary.html"], "faces 0 rul")
+    assert "1 undefined" in row(pages["site/summary.html"], "faces 0 dul")
+    assert "3 one class predicted" in row(pages["site/uncertainty.html"], "faces 0 scn own")
+    assert row(pages["site/uncertainty.html"], "faces 0 scn own").count("constant") > 3
+    build(["table2"], [tmp_path / "runs"], tmp_path / "out")
+    for suffix in ("md", "tex"):
+        assert "(constant uncertainty)" in (tmp_path / "out" / f"table2.{suffix}").read_text()
+
+
+def test_conflicts_are_shown_on_the_first_page(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn", accuracy=0.8)
+    write(tmp_path / "other", method="scn", accuracy=0.6)
+    build(["site"], [tmp_path / "runs", tmp_path / "other"], tmp_path / "out")
+    assert "other results than" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_figure_2_marks_the_methods_own_weight_or_says_why_not(tmp_path: Path, runs: Writer) -> None:
+    from reports.draw_mixing import one_pair
+    from reports.frame import load
+    from reports.panels import panels
+
+    weights = np.linspace(0, 1, 101)
+    pair = {
+        "figure2_weight": weights, "figure2_loss_certain": weights**2, "figure2_loss_uncertain": (1 - weights) ** 2,
+        "figure2_own_weight": np.array(0.62), "figure2_index": np.array([3, 5]), "figure2_labels": np.array([0, 2]),
+        "figure2_images": np.zeros((2, 8, 8, 1), np.uint8),
+    }  # fmt: skip
+    folder = add(runs(method="rul", noise=0.0))
+    (panel,) = panels(load([tmp_path / "runs"]))
+    assert "older runs" in str(one_pair(panel, tmp_path))
+    pages = site(tmp_path, ("figures", "site"))
+    assert "Not drawn" in pages["site/figures.html"].text
+    add(folder, **pair)
+    (panel,) = panels(load([tmp_path / "runs"]))
+    drawing = one_pair(panel, tmp_path)
+    assert isinstance(drawing, tuple)
+    texts = {text.get_text() for axis in drawing[2].axes for text in axis.texts}
+    assert texts == {"least 0.50", "own 0.62"}
+    assert len(drawing[2].axes[0].child_axes) == 5  # the mixed images

@@ -1,0 +1,255 @@
+"""Table 1 from generated records: golden files, published numbers, and everything that may be wrong with records."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import recipe as recipes
+from benchmarks.shelf import Shelf
+from common.errors import UserError
+from reports.build import build, names
+from tests.reports.conftest import BASE, RECIPE, RUL, fill_table1, last_metrics
+
+GOLDEN = Path(__file__).parent / "golden"
+Writer = Callable[..., Path]
+
+
+def cells(out: Path, name: str = "table1") -> dict[tuple[str, str, str, str], dict[str, str]]:
+    with open(out / f"{name}.csv", newline="", encoding="utf-8") as file:
+        return {(row["dataset"], row["noise"], row["rejected"], row["arm"]): row for row in csv.DictReader(file)}
+
+
+def make(tmp_path: Path, **options: object) -> tuple[str, dict[tuple[str, str, str, str], dict[str, str]]]:
+    build(["table1"], [tmp_path / "runs"], tmp_path / "out", **options)  # type: ignore[arg-type]
+    return (tmp_path / "out" / "table1.md").read_text(encoding="utf-8"), cells(tmp_path / "out")
+
+
+@pytest.fixture
+def paper_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe `paper` equal to the one the records were made with, so that they are comparable."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    (folder / "paper.toml").write_text("\n".join(['title = "test"', "[default]", *lines]), encoding="utf-8")
+    monkeypatch.setattr(recipes, "RECIPES", Shelf("recipe", folder))
+
+
+def test_golden_files_are_byte_identical(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    build(["table1"], [tmp_path / "runs"], tmp_path / "out")
+    for name in ("table1.md", "table1.csv", "table1.tex", "runs.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (GOLDEN / name).read_bytes(), name
+
+
+def test_every_published_number_is_that_of_published_toml(tmp_path: Path, runs: Writer) -> None:
+    for dataset in ("rafdb", "fer2013", "affectnet"):
+        fill_table1(runs, dataset)
+    _, found = make(tmp_path)
+    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "published.toml").read_text(encoding="utf-8"))[
+        "table1"
+    ]
+    assert len(found) == 45
+    for method, noise, *numbers in raw["rows"]:
+        for position, dataset in enumerate(raw["columns"]):
+            row = found[dataset, str(noise), "0", method]
+            assert (float(row["published"]), float(row["published_sd"])) == tuple(
+                numbers[2 * position : 2 * position + 2]
+            )
+            assert float(row["difference"]) == pytest.approx(float(row["mean"]) - numbers[2 * position], abs=1e-5)
+
+
+def test_reference_columns_of_the_stand_in_hold_all_36_published_numbers(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    text, found = make(tmp_path)
+    assert "faces stands in for RAF-DB, FER2013, AffectNet" in text
+    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "published.toml").read_text(encoding="utf-8"))[
+        "table1"
+    ]
+    for method, noise, *numbers in raw["rows"]:
+        line = next(line for line in text.splitlines() if line.startswith(f"| {noise} | {method} |"))
+        wanted = " | ".join(f"{a:.2f} ± {b:.2f}" for a, b in zip(numbers[::2], numbers[1::2], strict=True))
+        assert line.rstrip(" |").endswith(wanted)
+    assert all(row["published"] == row["verdict"] == "" for row in found.values())
+
+
+def test_real_data_push_the_stand_in_out(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    runs(dataset="fer2013", method="scn", seed=0)
+    text, found = make(tmp_path)
+    assert {dataset for dataset, *_ in found} == {"fer2013"}
+    assert "stands in" not in text
+    _, found = make(tmp_path, datasets=["faces"])
+    assert {dataset for dataset, *_ in found} == {"faces"}
+
+
+def test_other_data_are_shown_where_there_is_nothing_else(tmp_path: Path, runs: Writer) -> None:
+    runs(dataset="folder", method="scn")
+    text, found = make(tmp_path)
+    assert {dataset for dataset, *_ in found} == {"folder"} and "stands in" not in text
+
+
+def test_no_records_at_all(tmp_path: Path) -> None:
+    text, found = make(tmp_path)
+    assert len(found) == 45 and {row["n"] for row in found.values()} == {"0"}
+    assert text.count("missing |") == 45
+    assert "`python bench.py --suite table1 --datasets rafdb`" in text
+    assert (tmp_path / "out" / "runs.csv").read_text().count("\n") == 1
+
+
+def test_missing_cells_are_counted_and_the_command_is_given(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn", seed=0)
+    runs(method="scn", seed=1, accuracy=0.82)
+    text, found = make(tmp_path, prefix="python bench.py --runs elsewhere")
+    assert found["faces", "10", "0", "scn"]["n"] == "2"
+    assert "| 10 | scn | 81.00 ± 1.41 | 2 of 3 |" in text
+    assert "| 10 | rul | missing | 0 of 3 |" in text
+    assert "43 of 45 runs are missing" in text
+    assert "`python bench.py --runs elsewhere --suite table1 --datasets faces --recipe quick --epochs 8`" in text
+
+
+def test_one_seed_has_no_deviation_no_interval_and_no_mark(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
+    for method in BASE:
+        runs(dataset="fer2013", method=method, overrides=RUL if method == "rul" else {}, accuracy=BASE[method])
+    text, found = make(tmp_path)
+    row = found["fer2013", "10", "0", "rul"]
+    assert (row["mean"], row["sd"], row["low"], row["significance"], row["verdict"]) == ("86", "", "", "", "one seed")
+    assert "**" not in text and "rest on one seed" in text
+
+
+def test_constant_metrics_are_said_and_not_called_best(tmp_path: Path, runs: Writer) -> None:
+    flat = {**last_metrics(0.8, uncertain=0.0), "error_auroc": 0.5}
+    for method in ("baseline", "scn"):
+        for seed in range(3):
+            runs(method=method, seed=seed, metrics={"last": flat, "best_on_test": {"accuracy": 0.8}})
+    text, found = make(tmp_path)
+    assert found["faces", "10", "0", "scn"]["sd"] == "0"
+    assert {found["faces", "10", "0", name]["significance"] for name in ("baseline", "scn")} == {"tie"}
+    assert "all seeds gave the same number" in text and "a constant ranks nothing" in text
+
+
+@pytest.mark.parametrize("value", [None, float("nan")])
+def test_null_and_nan_metrics_are_left_out_and_said(tmp_path: Path, runs: Writer, value: float | None) -> None:
+    runs(method="dul", seed=0, accuracy=0.7)
+    folder = runs(method="dul", seed=1, accuracy=0.7)
+    content = json.loads((folder / "record.json").read_text())
+    content["metrics"]["last"]["accuracy"] = value
+    (folder / "record.json").write_text(json.dumps(content))  # NaN as other tools write it
+    text, found = make(tmp_path)
+    assert found["faces", "10", "0", "dul"]["n"] == "1"
+    assert "1 of 3 (1 undefined)" in text and "1 finished run(s) hold no such number" in text
+
+
+def test_records_that_cannot_be_read_are_listed(tmp_path: Path, runs: Writer) -> None:
+    runs(method="dul", seed=0)
+    (runs(method="dul", seed=1) / "record.json").write_text('{"schema_version": 1, "run_id": "ab')
+    old = runs(method="dul", seed=2) / "record.json"
+    old.write_text(old.read_text().replace('"schema_version": 1', '"schema_version": 0'))
+    (runs(method="scn", seed=0) / "record.json").write_bytes(b"\xff\xfe\x00")
+    (runs(method="scn", seed=1) / "record.json").write_text("[1, 2]")
+    text, found = make(tmp_path)
+    assert found["faces", "10", "0", "dul"]["n"] == "1"
+    assert text.count("Not read: ") == 4
+    assert "not valid JSON" in text and "schema 0, this version reads schema 1" in text
+
+
+def test_arms_of_one_method_are_not_mixed(tmp_path: Path, runs: Writer) -> None:
+    runs(overrides=RUL, accuracy=0.9)
+    runs(overrides={}, accuracy=0.1)
+    runs(overrides={**RUL, "relabel.margin": 0.5}, accuracy=0.2)
+    text, found = make(tmp_path)
+    assert (found["faces", "10", "0", "rul"]["mean"], found["faces", "10", "0", "rul"]["n"]) == ("90", "1")
+    assert found["faces", "10", "0", "rul, no relabelling"]["mean"] == "10"
+    assert "of rul with relabel.enabled=true relabel.margin=0.5 are no arm" in text
+    with open(tmp_path / "out" / "runs.csv", newline="") as file:
+        assert {row["settings"] for row in csv.DictReader(file)} == {
+            "",
+            "relabel.enabled=true",
+            "relabel.enabled=true relabel.margin=0.5",
+        }
+
+
+def test_a_run_whose_defaults_equal_the_arm_is_that_arm(tmp_path: Path, runs: Writer) -> None:
+    runs(overrides={}, config={"relabel": {"enabled": True}}, accuracy=0.9)
+    assert make(tmp_path)[1]["faces", "10", "0", "rul"]["mean"] == "90"
+
+
+def test_set_ups_are_not_mixed(tmp_path: Path, runs: Writer) -> None:
+    longer = RECIPE.model_copy(update={"epochs": 20})
+    paper = RECIPE.model_copy(update={"name": "paper"})
+    for seed in (0, 1):
+        runs(method="scn", seed=seed, accuracy=0.8)
+    runs(method="scn", seed=2, accuracy=0.5, recipe=longer)
+    runs(method="scn", seed=2, accuracy=0.4, recipe=paper)
+    text, found = make(tmp_path)
+    assert (found["faces", "10", "0", "scn"]["mean"], found["faces", "10", "0", "scn"]["n"]) == ("80", "2")
+    assert text.count("another set-up exist and are not used here") == 2 and "20 epochs" in text
+    _, found = make(tmp_path, recipe="paper")
+    assert (found["faces", "10", "0", "scn"]["mean"], found["faces", "10", "0", "scn"]["n"]) == ("40", "1")
+
+
+def test_runs_of_other_defaults_are_not_averaged(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn", seed=0, config={"beta": 0.7}, accuracy=0.8)
+    runs(method="scn", seed=1, config={"beta": 0.7}, accuracy=0.8)
+    runs(method="scn", seed=2, config={"beta": 0.6}, accuracy=0.5)
+    text, found = make(tmp_path)
+    assert found["faces", "10", "0", "scn"]["mean"] == "80"
+    assert "finished runs with other defaults exist" in text
+
+
+def test_one_run_in_two_folders_counts_once_and_a_conflict_is_shown(tmp_path: Path, runs: Writer) -> None:
+    from tests.reports.conftest import write
+
+    runs(method="scn", accuracy=0.8)
+    write(tmp_path / "same", method="scn", accuracy=0.8)
+    write(tmp_path / "other", method="scn", accuracy=0.6)
+    build(["table1"], [tmp_path / "runs", tmp_path / "same"], tmp_path / "out")
+    assert "Conflict" not in (tmp_path / "out" / "table1.md").read_text()
+    build(["table1"], [tmp_path / "runs", tmp_path / "other"], tmp_path / "out")
+    assert "Conflict, not averaged" in (tmp_path / "out" / "table1.md").read_text()
+    row = cells(tmp_path / "out")["faces", "10", "0", "scn"]
+    assert (row["mean"], row["n"]) == ("80", "1")
+
+
+def test_verdicts_on_comparable_runs(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
+    wanted = {"baseline": 0.6925, "scn": 0.6928, "dul": 0.60, "rul": 0.90}
+    for method, accuracy in wanted.items():
+        for seed in range(3):
+            own = {"overrides": RUL} if method == "rul" else {}
+            runs(dataset="fer2013", method=method, seed=seed, accuracy=accuracy + 0.001 * seed, **own)
+    _, found = make(tmp_path)
+    verdicts = [found["fer2013", "10", "0", method]["verdict"] for method in wanted]
+    assert verdicts == ["reproduced", "reproduced", "below", "above"]
+
+
+def test_runs_of_another_backbone_are_not_comparable(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
+    other = RECIPE.model_copy(
+        update={"backbone": "resnet18", "epochs": 3, "mean": (0.4, 0.2), "augment": ({"op": "flip"},)}
+    )
+    runs(dataset="fer2013", method="scn", recipe=other)
+    text, found = make(tmp_path)
+    assert found["fer2013", "10", "0", "scn"]["verdict"] == "not comparable"
+    assert "backbone resnet18 (paper: small); epochs 3 (paper: 8); augment flip (paper: none); mean 0.4, 0.2" in text
+
+
+def test_hostile_names_stay_text(tmp_path: Path, runs: Writer) -> None:
+    runs(dataset="<script>|$x_1$", method="scn")
+    text, _ = make(tmp_path, datasets=["<script>|$x_1$"])
+    assert "<script>" not in re.sub(r"`[^`]*`", "", text)
+    table = next(line for line in text.splitlines() if line.startswith("| 10 | scn"))
+    head = next(line for line in text.splitlines() if line.startswith("| noise"))
+    assert len(re.findall(r"(?<!\\)\|", table)) == len(re.findall(r"(?<!\\)\|", head))
+    assert r"\textless{}script\textgreater{}\textbar{}\$x\_1\$" in (tmp_path / "out" / "table1.tex").read_text()
+
+
+def test_an_unknown_report_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown report 'tabel1'.*did you mean 'table1'"):
+        build(["tabel1"], [tmp_path], tmp_path)
+    assert "table1" in names()
