@@ -69,6 +69,7 @@ class Backlog:
             folder = self.store.run(spec)
             taken, number = self.observer.look(folder.path)
             if folder.done(self.context.redo.get(spec.run_id)):
+                folder.tidy()
                 outcome.done.append(spec)
             elif taken:
                 self.held[spec.run_id] = now + max(claim.BEAT_SECONDS, 0.01 * len(self.held))
@@ -89,6 +90,7 @@ class Backlog:
         """Note the end of a run's process. The run is done when its record says so, whatever the exit code."""
         spec, folder, code = job.spec, job.folder, job.process.exitcode or 0
         if folder.done(self.context.redo.get(spec.run_id)):
+            folder.tidy()
             outcome.done.append(spec)
         elif code == HELD:
             self.waiting[spec.run_id] = spec

@@ -143,11 +143,11 @@ def look(folder: Path) -> Seen | None:
     return Seen(number, beat, holder if isinstance(holder, dict) else {})
 
 
-def forget(folder: Path, pid: int) -> None:
-    """Remove the claim of a child process that is known to have ended."""
+def forget(folder: Path) -> None:
+    """Remove the claim of a process that was on this machine and is gone."""
     with contextlib.suppress(OSError):
         seen = look(folder)
-        if seen and seen.holder.get("pid") == pid and seen.holder.get("where") == where():
+        if seen and died_here(seen.holder):
             _path(folder, seen.number).unlink(missing_ok=True)
 
 

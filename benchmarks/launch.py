@@ -108,8 +108,7 @@ class LocalPool:
         """Bury an ended process: others may take its run at once."""
         job = self.running.pop(slot)
         job.process.join()
-        if job.process.pid:
-            claim.forget(job.folder.path, job.process.pid)
+        claim.forget(job.folder.path)
 
     def _server(self) -> multiprocessing.context.ForkServerContext:
         # The server is a fresh Python: it finds the checkout by this alone, whatever folder the user stands in.

@@ -159,6 +159,8 @@ class Session:
         if self.dry_run:
             print(executor.preview() if new else "", end="")
             return None
+        for spec in todo.done:
+            store.run(spec).tidy()
         if not todo.todo:
             return 0
         Launches(self.context.runs).prune()

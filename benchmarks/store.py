@@ -8,7 +8,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -167,7 +167,18 @@ class RunFolder:
         if self.claim:
             self.claim.check()
         write_record(self.record, record)
-        for path in (self.progress, self.attempts, self.failure, previous_checkpoint(self.checkpoint)):
+        self._clear_after_run()
+
+    def tidy(self) -> None:
+        """Make up for what a finished run could not do itself, where it was killed right after writing its record."""
+        with suppress(OSError):  # a folder that is only to be read
+            if self.attempts.exists():
+                claim.forget(self.path)
+                self._clear_after_run()
+
+    def _clear_after_run(self) -> None:
+        """Remove what only an unfinished run needs; what tells that this was not done goes last."""
+        for path in (self.progress, self.failure, previous_checkpoint(self.checkpoint), self.attempts):
             path.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """What goes wrong with a runs folder that many write to. Afterwards the records are those of undisturbed runs."""
 
+import contextlib
 import json
 import os
 import random
@@ -142,27 +143,40 @@ def test_a_disk_that_cannot_be_written(start, tmp_path, small_disk, undisturbed)
 
 
 def test_soak(start, tmp_path):
-    """A hundred tiny runs; every second one of them is killed, every sixteenth second the launcher."""
+    """A hundred tiny runs; a random one is killed every second, and every sixteenth time the launcher.
+
+    An epoch lasts long enough that the runs cannot be over before they were killed many times.
+    """
     command = (*RUN[:-3], "2", "--seeds", "100")
     runs, chance, killed = tmp_path / "runs", random.Random(6), 0
     undisturbed = start(*command, "--runs", "undisturbed")
     assert "100 runs done" in _ended(undisturbed)
-    launcher = start(*command, "--jobs", "2", "--tries", "1000")
-    end = time.monotonic() + 240
+
+    def launch():
+        return start(*command, "--jobs", "2", "--tries", "1000", slow=0.3)
+
+    launcher, end = launch(), time.monotonic() + 240
     while launcher.poll() is None and time.monotonic() < end:
         time.sleep(1)
-        claims = sorted(runs.rglob("claim-*"))
         if killed % 16 == 15:
             launcher.kill()
             launcher.wait()
-            launcher = start(*command, "--jobs", "2", "--tries", "1000")
+            launcher = launch()
             killed += 1
-        elif claims:
-            try:
-                os.kill(json.loads(chance.choice(claims).read_text())["pid"], signal.SIGKILL)
-                killed += 1
-            except (OSError, ValueError):  # it had just ended
-                continue
+        else:
+            killed += _kill_one(runs, chance)
     _ended(launcher)
     assert killed > 10
     assert same(runs, metrics(tmp_path / "undisturbed"), 100)
+
+
+def _kill_one(runs, chance):
+    """Kill the process of a run that is going on, as soon as there is one to be had; returns how many (0 or 1)."""
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        claims = sorted(runs.rglob("claim-*"))
+        with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
+            os.kill(json.loads(chance.choice(claims).read_text())["pid"], signal.SIGKILL)
+            return 1
+        time.sleep(0.05)
+    return 0

@@ -10,7 +10,7 @@ from benchmarks import checkpoint
 from benchmarks.claim import Claim, Superseded, process
 from benchmarks.plan import make_plan
 from benchmarks.record import SCHEMA, BadRecord, Record, read_record, write_record
-from benchmarks.store import STALE_SECONDS, RunFolder, Store
+from benchmarks.store import STALE_SECONDS, RunFolder, Store, previous_checkpoint
 from common.files import atomic_write
 
 
@@ -161,6 +161,27 @@ def test_attempts_are_counted_by_launch_and_epoch(folder):
     assert folder.count_attempt("b") == 1
     folder.progress.write_text(json.dumps({"epoch": 1}))
     assert [folder.count_attempt("b") for _ in range(2)] == [1, 2]
+
+
+def test_what_a_run_killed_right_after_its_record_left_is_removed(folder, record):
+    write_record(folder.record, record)
+    kept = {path.name for path in folder.path.iterdir()}
+    folder.tidy()  # nothing to do
+    folder.count_attempt("a")
+    folder.progress.write_text("{}")
+    previous_checkpoint(folder.checkpoint).touch()
+    dead = {**process(), "started": 1}
+    (folder.path / "claim-1").write_text(json.dumps(dead))
+    folder.tidy()
+    assert {path.name for path in folder.path.iterdir()} == kept and folder.status().state == "done"
+
+
+def test_a_living_claim_is_nobody_elses_to_remove(folder, record):
+    write_record(folder.record, record)
+    folder.count_attempt("a")
+    assert Claim.take(folder.path, 0) is not None
+    folder.tidy()
+    assert (folder.path / "claim-1").exists()
 
 
 def test_atomic_write_leaves_the_old_file_when_the_writer_fails(tmp_path):
