@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.arguments import Parser, folders, how_flags, out, run_flags
+from benchmarks.commands.arguments import Parser, folders, how_flags, out, run_flags
 from common.errors import UserError
 
 EXAMPLES = """\
@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from benchmarks.session import Session
+    from benchmarks.commands.session import Session
 
     session = Session.from_flags(arguments) if arguments.verb == "run" else Session.again(arguments)
     code = session.run()
@@ -138,7 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from benchmarks import overview
+    from benchmarks.commands import overview
 
     print(
         overview.methods_in_detail(arguments.plugin)
@@ -149,7 +149,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from benchmarks import status
+    from benchmarks.commands import status
 
     if not arguments.watch:
         print(status.status(arguments.runs.resolve(), as_json_list=arguments.json))
@@ -165,14 +165,14 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    from benchmarks import status
+    from benchmarks.commands import status
 
     print(status.cancel(arguments.runs.resolve()))
     return 0
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from benchmarks import data_verbs
+    from benchmarks.commands import data_verbs
     from benchmarks.plugins import load_plugins
 
     load_plugins(arguments.plugin)
@@ -196,7 +196,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from benchmarks.flags import parse_names
+    from benchmarks.commands.flags import parse_names
     from reports.build import PUBLISHED, build
 
     for folder in arguments.sources or ():

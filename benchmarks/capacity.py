@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.flags import positive
 from common.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,15 +35,6 @@ def cores() -> int:
     from joblib import cpu_count
 
     return max(1, cpu_count(only_physical_cores=True))
-
-
-def parse_jobs(asked: str) -> int | None:
-    """A number of runs at once, or None for "auto". Raises UserError."""
-    if asked == "auto":
-        return None
-    if not asked.isdigit():
-        raise UserError(f"--jobs {asked}: expected a number or auto")
-    return positive("--jobs", int(asked))
 
 
 def capacity(asked: int | None, todo: Sequence[RunSpec], context: RunContext, devices: Sequence[str]) -> Capacity:

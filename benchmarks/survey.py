@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claim, slurm_queue
+from benchmarks import claim
 from benchmarks.launches import Launch, Launches
+from benchmarks.slurm import scheduler
 from benchmarks.spec import RunSpec
 from benchmarks.store import RunFolder, Store
 
 ASK_SECONDS = 5.0
-Queue = dict[tuple[str, int], slurm_queue.Task]
+Queue = dict[tuple[str, int], scheduler.Task]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Survey:
     def _queue(self, names: set[str]) -> Queue | None:
         """What SLURM says of these job names; it is not asked more often than every five seconds."""
         if time.monotonic() - self._asked > ASK_SECONDS or not names <= self._names:
-            self._answer, self._names, self._asked = slurm_queue.tasks(sorted(names)), names, time.monotonic()
+            self._answer, self._names, self._asked = scheduler.tasks(sorted(names)), names, time.monotonic()
         return self._answer
 
     def _places(self) -> dict[str, Place]:

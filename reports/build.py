@@ -51,8 +51,8 @@ def build(
             raise unknown("report", name, names())
 
     from reports.frame import load, write_runs_csv
-    from reports.html import run_links, table_page
     from reports.render import comma_separated, latex, markdown
+    from reports.site.html import run_links, table_page
 
     loaded = load(runs, published)
     chosen = list(dict.fromkeys(wanted or names()))
@@ -70,12 +70,13 @@ def build(
                 file.write(render(table))
             written.append(path)
     if "figures" in chosen:
-        from reports.figures import make_figures
+        from reports.figures.make import make_figures
 
         written += make_figures(loaded, out, recipe, datasets)
     if {FINDINGS, REPRODUCTION, SITE} & set(chosen):
-        from reports import claim_text, findings
-        from reports.reproduction import document
+        from reports import findings
+        from reports.claims import text as claim_text
+        from reports.claims.document import document
 
         claims = document(loaded)
         sections = [*findings.findings(tables), *findings.over_all(claims, loaded, recipe, datasets)]
@@ -86,7 +87,7 @@ def build(
                     file.write(text)
                 written.append(out / f"{name}.md")
         if SITE in chosen:
-            from reports.site import make_site
+            from reports.site.make import make_site
 
             roots = list(dict.fromkeys((*runs, *published)))
             written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reports import published
+from reports.claims.document import Document
 from reports.definitions import DATASET_LABELS, TABLES, Definition
+from reports.figures.ranks import average
 from reports.frame import Loaded
-from reports.ranks import average
 from reports.render import escape_markdown
-from reports.reproduction import Document
 from reports.statistics import ALPHA
 from reports.tables import Table
 

@@ -18,7 +18,7 @@ from common.errors import UserError
 from common.files import atomic_write
 from reports import scores
 from reports.arrays import SHARED, Arrays, predictions, shared_file
-from reports.draw_features import PERPLEXITY, drawn_features, embed, embedding_key
+from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key
 from reports.frame import Loaded, load
 from reports.overview import lots
 

@@ -50,12 +50,12 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from benchmarks import capacity, plan
+    from benchmarks.commands.flags import parse_jobs, parse_names, positive
+    from benchmarks.devices import devices
     from benchmarks.efficiency import measure as measuring
     from benchmarks.efficiency import planning
-    from benchmarks.flags import parse_names, positive
     from benchmarks.plugins import load_plugins
     from benchmarks.run import RunContext
-    from benchmarks.session import devices
     from benchmarks.sources import Sources
 
     load_plugins(flags.plugin)
@@ -102,7 +102,7 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             specs = measuring.specs_of(tuple(dict.fromkeys(names)), request, flags.data)
             found["steps"] = measuring.step_costs(specs, splits, torch.device(context.device), effort)
         if flags.jobs:
-            counts = [capacity.parse_jobs(count) or 1 for count in parse_names(flags.jobs)]
+            counts = [parse_jobs(count) or 1 for count in parse_names(flags.jobs)]
             one_each = replace(context, threads=flags.threads or 1)
             rates = measuring.several(counts, spec, one_each, spread, effort)
             found["jobs"] = {count: measuring.spread(values) for count, values in rates.items()}

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from benchmarks import capacity
-from benchmarks.capacity import Capacity, parse_jobs
+from benchmarks.capacity import Capacity
+from benchmarks.commands.flags import parse_jobs
 from benchmarks.efficiency import measure, worker
 from benchmarks.run import RunContext
 from benchmarks.sources import Sources

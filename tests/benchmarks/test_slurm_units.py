@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks import devices, packing, slurm_queue, slurm_settings
+from benchmarks import devices
 from benchmarks.claim import Claim
+from benchmarks.commands.status import status
 from benchmarks.launches import Launch, Launches
-from benchmarks.slurm_queue import Task
-from benchmarks.slurm_settings import SlurmSettings
+from benchmarks.slurm import packing, scheduler, settings
+from benchmarks.slurm.scheduler import Task
+from benchmarks.slurm.settings import SlurmSettings
 from benchmarks.spec import RunSpec
-from benchmarks.status import status
 from benchmarks.store import Store
 from benchmarks.survey import Survey
 from common.errors import UserError
@@ -27,7 +28,7 @@ from common.errors import UserError
     ],
 )
 def test_slurms_times(text, minutes):
-    assert slurm_queue.minutes(text) == minutes
+    assert scheduler.minutes(text) == minutes
 
 
 def _settings(tmp_path, monkeypatch, *arguments, toml=None):
@@ -35,7 +36,7 @@ def _settings(tmp_path, monkeypatch, *arguments, toml=None):
     if toml is not None:
         (tmp_path / "slurm.toml").write_text(toml)
     parser = argparse.ArgumentParser()
-    slurm_settings.add_flags(parser)
+    settings.add_flags(parser)
     return SlurmSettings.from_flags(parser.parse_args(["--slurm", *arguments]))
 
 
@@ -134,7 +135,7 @@ def submitted(specs, tmp_path, monkeypatch):
     launch = launch.model_copy(update={"arrays": ((((runs[0].run_id,), (runs[1].run_id,)),))})
     launch.save(tmp_path)
     queue = {}
-    monkeypatch.setattr("benchmarks.slurm_queue.tasks", lambda names: queue.get("answer"))
+    monkeypatch.setattr("benchmarks.slurm.scheduler.tasks", lambda names: queue.get("answer"))
 
     def look(*tasks, answer=True):
         found = {(launch.job_name(0), number): task for number, task in enumerate(tasks) if task}

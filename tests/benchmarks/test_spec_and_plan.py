@@ -8,7 +8,7 @@ import tomllib
 import pytest
 
 from benchmarks import plan, recipe, suite
-from benchmarks.flags import parse_noise, parse_seeds
+from benchmarks.commands.flags import parse_noise, parse_seeds
 from benchmarks.shelf import RECIPES, SUITES
 from benchmarks.sources import Sources
 from benchmarks.spec import Noise, RunSpec

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import data_verbs
+from benchmarks.commands import data_verbs
 from common.errors import UserError
 from datasets.base import DataError
 from datasets.cifar10 import CIFAR10

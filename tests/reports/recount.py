@@ -16,9 +16,9 @@ from scipy import stats
 
 from reports import scores
 from reports.arrays import predictions
-from reports.claim_measures import MEASURES
-from reports.claims import ARMS, CLAIMS
-from reports.comparisons import Side
+from reports.claims.comparisons import Side
+from reports.claims.measures import MEASURES
+from reports.claims.paper import ARMS, CLAIMS
 from reports.definitions import DATASET_LABELS
 
 Records = list[tuple[Path, dict[str, Any]]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.comparisons import Cell, Comparison, Outcome, Side, _difference, _ratio, _trend, judged, overall
+from reports.claims.comparisons import Cell, Comparison, Outcome, Side, _difference, _ratio, _trend, judged, overall
 from reports.statistics import friedman_p, within_slope
 
 A, B = Side("rul", "seconds"), Side("baseline", "seconds")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from reports.build import build
-from reports.draw_mixing import _mixing_losses
-from reports.draw_scores import _rejection_curve
-from reports.ranks import cliques
+from reports.figures.mixing import _mixing_losses
+from reports.figures.ranks import cliques
+from reports.figures.scores import _rejection_curve
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
@@ -60,7 +60,7 @@ def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, run
 
 
 def test_tsne_is_published_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
-    from reports.draw_features import _points, embedding_key
+    from reports.figures.features import _points, embedding_key
 
     features = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float16)
     first = _points({}, features, tmp_path)
@@ -84,9 +84,9 @@ def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
 
 
 def test_constant_uncertainty_and_one_class(tmp_path: Path, runs: Writer) -> None:
-    from reports.draw_scores import histograms, rejection
+    from reports.figures.panels import panels
+    from reports.figures.scores import histograms, rejection
     from reports.frame import load
-    from reports.panels import panels
 
     add(runs(method="scn"), test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))
     (panel,) = panels(load([tmp_path / "runs"]))

@@ -15,7 +15,7 @@ from common.errors import UserError
 from reports import scores
 from reports.arrays import predictions
 from reports.build import build
-from reports.draw_features import POINTS, drawn_features
+from reports.figures.features import POINTS, drawn_features
 from reports.frame import load
 from reports.publish import TOLERANCE, publish, rounded
 from tests.reports.conftest import RECIPE, RUL, fill_table1, write

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from reports.build import PUBLISHED, build
-from reports.claim_measures import MEASURES
-from reports.claim_text import markdown
+from reports.claims.document import document
+from reports.claims.measures import MEASURES
+from reports.claims.text import markdown
 from reports.frame import load
-from reports.reproduction import document
 from reports.select import recipe_flags
 from tests.reports.conftest import RUL, last_metrics, write
 from tests.reports.recount import check, value

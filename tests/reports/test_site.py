@@ -266,9 +266,9 @@ def test_conflicts_are_shown_on_the_first_page(tmp_path: Path, runs: Writer) -> 
 
 
 def test_figure_2_marks_the_methods_own_weight_or_says_why_not(tmp_path: Path, runs: Writer) -> None:
-    from reports.draw_mixing import one_pair
+    from reports.figures.mixing import one_pair
+    from reports.figures.panels import panels
     from reports.frame import load
-    from reports.panels import panels
 
     weights = np.linspace(0, 1, 101)
     pair = {

@@ -10,10 +10,10 @@ import numpy as np
 
 from common.files import atomic_write
 from reports.arrays import Arrays
-from reports.draw_scores import class_names, grid, per_arm
+from reports.figures.scores import class_names, grid, per_arm
 
 if TYPE_CHECKING:
-    from reports.panels import Drawing, Panel
+    from reports.figures.panels import Drawing, Panel
 
 POINTS = 1000
 PERPLEXITY = 30

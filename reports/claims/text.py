@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.claim_grids import Grid
-from reports.claims import Claim
+from reports.claims.document import Document, Entry
+from reports.claims.grids import Grid
+from reports.claims.paper import Claim
 from reports.render import escape_markdown
-from reports.reproduction import Document, Entry
 
 HOW = (
     "Every number is of the last epoch and comes from the stored records; mean ± standard deviation, n in brackets. "

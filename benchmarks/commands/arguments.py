@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.slurm_settings import add_flags
+from benchmarks.slurm.settings import add_flags
 from common.errors import UserError
 
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from benchmarks.metrics import softmax
 from reports.arrays import Arrays
-from reports.draw_features import EXTREME
-from reports.draw_scores import class_names, per_arm
+from reports.figures.features import EXTREME
+from reports.figures.scores import class_names, per_arm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reports.panels import Arm, Drawing, Panel
+    from reports.figures.panels import Arm, Drawing, Panel
 
 PAIRS = 500
 _PAIR = ("figure2_weight", "figure2_loss_certain", "figure2_loss_uncertain", "figure2_own_weight")

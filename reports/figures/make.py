@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
+from reports.figures.panels import Draw, panels
 from reports.frame import Loaded
-from reports.panels import Draw, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,19 +36,19 @@ def draw_all(
     import matplotlib
 
     matplotlib.use("Agg")
-    from reports import draw_features, draw_mixing, draw_scores, ranks
+    from reports.figures import features, mixing, ranks, scores
 
     every: dict[str, Draw] = {
-        "rejection": draw_scores.rejection,
-        "uncertainty-histogram": draw_scores.histograms,
-        "confusion": draw_scores.confusion,
-        "training": draw_scores.training,
+        "rejection": scores.rejection,
+        "uncertainty-histogram": scores.histograms,
+        "confusion": scores.confusion,
+        "training": scores.training,
     }
     clean: dict[str, Draw] = {
-        "mixing-pair": draw_mixing.one_pair,
-        "mixing-weight": draw_mixing.many_pairs,
-        "tsne": draw_features.tsne,
-        "examples": draw_features.examples,
+        "mixing-pair": mixing.one_pair,
+        "mixing-weight": mixing.many_pairs,
+        "tsne": features.tsne,
+        "examples": features.examples,
     }
     for panel in panels(loaded, recipe, datasets):
         for name, draw in {**every, **(clean if panel.cleanest else {})}.items():

@@ -13,15 +13,16 @@ from typing import Any
 
 import submitit
 
-from benchmarks import estimate, packing, slurm_queue
+from benchmarks import estimate
 from benchmarks.backlog import Outcome, Watch
 from benchmarks.launch import MALLOC
 from benchmarks.launches import Launch
 from benchmarks.progress import duration
 from benchmarks.provenance import CHECKOUT
 from benchmarks.run import RunContext
-from benchmarks.slurm_job import Task
-from benchmarks.slurm_settings import SlurmSettings
+from benchmarks.slurm import packing, scheduler
+from benchmarks.slurm.job import Task
+from benchmarks.slurm.settings import SlurmSettings
 from benchmarks.spec import RunSpec
 from benchmarks.survey import Survey
 from common.errors import UserError
@@ -39,7 +40,7 @@ class SlurmJobs:
         self, context: RunContext, settings: SlurmSettings, launch: Launch, *, device: str, jobs: int | None, wait: bool
     ) -> None:
         """`jobs`: runs at once in a job, None for as many as its GPUs or cores."""
-        if not slurm_queue.available():
+        if not scheduler.available():
             raise UserError("--slurm: this machine cannot submit jobs (sbatch, srun, squeue, scancel, scontrol)")
         self.context, self.settings, self.launch, self.wait = context, settings, launch, wait
         self.device, self.jobs = device, jobs
@@ -57,7 +58,7 @@ class SlurmJobs:
         """Pack the runs into jobs; what `run` is going to do."""
         took = {spec.run_id: one for spec, one in zip(specs, seconds, strict=True)}
         self.tasks = packing.pack(specs, took, self.at_once, self.settings.runs_per_job)
-        asked, limit = self.settings.time, slurm_queue.time_limit(self.settings.partition)
+        asked, limit = self.settings.time, scheduler.time_limit(self.settings.partition)
         self.minutes = asked or min(packing.time_limit(self.tasks, took, self.at_once), limit or sys.maxsize)
         largest = max(len(task) for task in self.tasks)
         held = f", up to {largest} runs each" if largest > 1 else ""
@@ -81,7 +82,7 @@ class SlurmJobs:
         return self._follow(specs, watch) if self.wait else None
 
     def _submit(self) -> None:
-        size = slurm_queue.largest_array()
+        size = scheduler.largest_array()
         tasks = iter(self.tasks)
         chunks = list(iter(lambda: list(islice(tasks, size)), []))
         ids = tuple(tuple(tuple(spec.run_id for spec in task) for task in chunk) for chunk in chunks)

@@ -44,3 +44,12 @@ def positive(flag: str, value: int) -> int:
     if value < 1:
         raise UserError(f"{flag} {value}: must be at least 1")
     return value
+
+
+def parse_jobs(asked: str) -> int | None:
+    """A number of runs at once, or None for "auto". Raises UserError."""
+    if asked == "auto":
+        return None
+    if not asked.isdigit():
+        raise UserError(f"--jobs {asked}: expected a number or auto")
+    return positive("--jobs", int(asked))

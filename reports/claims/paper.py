@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.suite import Arm
-from reports.comparisons import Comparison, Side
+from reports.claims.comparisons import Comparison, Side
 
 ARMS: Mapping[str, Arm] = {
     **{name: Arm(method=name) for name in ("baseline", "scn", "dul", "conf", "rul", "loss_attention", "dul_rul")},

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.draw_scores import grid
+from reports.figures.scores import grid
 from reports.frame import Loaded
 from reports.overview import Lot, lots
 from reports.statistics import ALPHA, average_ranks, critical_difference, friedman_p
 
 if TYPE_CHECKING:
-    from reports.panels import Drawing
+    from reports.figures.panels import Drawing
 
 LEAST = 3  # methods, and blocks: with fewer there is nothing to rank over
 

@@ -11,7 +11,7 @@ from benchmarks.store import RunStatus
 from reports.coverage import UNDONE, Coverage
 from reports.definitions import DATASET_LABELS
 from reports.frame import Loaded
-from reports.html import Link, page
+from reports.site.html import Link, page
 from reports.tables import Table
 
 FOLDER = "site"

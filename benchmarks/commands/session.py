@@ -12,21 +12,21 @@ from typing import Protocol
 
 from benchmarks import estimate, plan
 from benchmarks.backlog import Outcome, Watch
-from benchmarks.capacity import capacity, parse_jobs
+from benchmarks.capacity import capacity
+from benchmarks.commands.flags import parse_jobs, positive
+from benchmarks.commands.request import from_flags
+from benchmarks.commands.view import View
 from benchmarks.devices import devices, parts
-from benchmarks.flags import positive
 from benchmarks.launch import LocalPool
 from benchmarks.launches import Launch, Launches
 from benchmarks.plugins import load_plugins
 from benchmarks.provenance import collect
-from benchmarks.request import from_flags
 from benchmarks.run import RunContext
-from benchmarks.slurm_settings import SlurmSettings
+from benchmarks.slurm.settings import SlurmSettings
 from benchmarks.sources import Sources
 from benchmarks.spec import RunSpec
 from benchmarks.store import Store
 from benchmarks.survey import Survey
-from benchmarks.view import View
 from common.errors import UserError
 from datasets.base import Splits
 from methods.registry import METHODS
@@ -181,7 +181,7 @@ class Session:
         redo = {spec.run_id: mark for spec in todo if self.force and (mark := store.run(spec).fingerprint())}
         context = replace(self.context, redo=redo)
         if self.slurm:
-            from benchmarks.slurm import SlurmJobs
+            from benchmarks.slurm.executor import SlurmJobs
 
             return SlurmJobs(context, self.slurm, self.launch, device=self.device, jobs=self.jobs, wait=self.wait)
         spread = devices(self.device)

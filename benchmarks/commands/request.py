@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import plan, suite
-from benchmarks.flags import parse_names, parse_noise, parse_seeds
+from benchmarks.commands.flags import parse_names, parse_noise, parse_seeds
 from benchmarks.suite import Arm
 
 PAPER_METHODS = ("baseline", "scn", "dul", "conf", "rul")

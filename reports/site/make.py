@@ -12,15 +12,15 @@ from typing import Any
 
 from benchmarks.store import RunStatus
 from common.files import atomic_write
-from reports.claim_text import introduction, quoted
+from reports.claims.document import Document
+from reports.claims.text import introduction, quoted
 from reports.coverage import coverage, spec_of, unfinished
-from reports.figures import MANIFEST
+from reports.figures.make import MANIFEST
 from reports.findings import Section
 from reports.frame import Loaded, settings_label
-from reports.html import Link, page, run_links, table_page
-from reports.reproduction import Document
-from reports.run_page import done_page, undone_page
-from reports.site_index import FOLDER, REPRODUCTION, index_page, navigation
+from reports.site.html import Link, page, run_links, table_page
+from reports.site.index import FOLDER, REPRODUCTION, index_page, navigation
+from reports.site.run_page import done_page, undone_page
 from reports.tables import Table
 
 # Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.claim_measures import MEASURES
-from reports.comparisons import Cell, Outcome, Side, Values
+from reports.claims.comparisons import Cell, Outcome, Side, Values
+from reports.claims.measures import MEASURES
 from reports.definitions import DATASET_LABELS
 from reports.statistics import Summary, summary
 from reports.tables import signed, spread

@@ -17,7 +17,7 @@ from reports.scores import selective_risks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reports.panels import Arm, Drawing, Panel
+    from reports.figures.panels import Arm, Drawing, Panel
 
 REJECTED = np.linspace(0, 0.5, 51)
 ACROSS = 5  # arms side by side: more could not be read on paper

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.suite import Arm
-from reports.claim_measures import MEASURES
+from reports.claims.measures import MEASURES
 from reports.frame import Loaded, noise_label
 from reports.select import belongs
 from reports.statistics import ALPHA, Summary, holm, paired_p, summary, within_slope

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.caption import evidence
-from reports.claim_grids import Grid, comparison_grid, level_grid
-from reports.claims import ARMS, CLAIMS, Claim
-from reports.comparisons import Cell, Outcome, Values, Verdict, compare, judged, overall
+from reports.claims.comparisons import Cell, Outcome, Values, Verdict, compare, judged, overall
+from reports.claims.grids import Grid, comparison_grid, level_grid
+from reports.claims.paper import ARMS, CLAIMS, Claim
 from reports.definitions import DATASET_LABELS, STAND_INS
 from reports.frame import Loaded, value_label
 from reports.select import SETUP, describe_setup, largest, recipe_flags
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What a person has checked where a claim fails, beside the published records: claim number -> text.
-REMARKS = Path(__file__).with_name("published") / "remarks.toml"
+REMARKS = Path(__file__).parents[1] / "published" / "remarks.toml"
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import slurm_queue
 from benchmarks.launches import Launches
 from benchmarks.progress import duration
+from benchmarks.slurm import scheduler
 from benchmarks.survey import RunState, Survey
 from common.errors import UserError
 
@@ -70,11 +70,11 @@ def cancel(runs: Path) -> str:
     """Cancel the SLURM jobs that were submitted from this runs folder, and nothing else. Raises UserError."""
     launches = [launch for launch in Launches(runs).all() if launch.arrays and not launch.cancelled]
     names = [launch.job_name(array) for launch in launches for array in range(len(launch.arrays))]
-    queue = slurm_queue.tasks(names)
+    queue = scheduler.tasks(names)
     if queue is None:
         raise UserError("cancel: SLURM does not answer (squeue); nothing was cancelled")
     jobs = sorted({task.array_job for task in queue.values()})
-    if not slurm_queue.cancel(jobs):
+    if not scheduler.cancel(jobs):
         raise UserError(f"cancel: SLURM did not take the order; try `scancel {' '.join(jobs)}`")
     for launch in launches:
         launch.model_copy(update={"cancelled": True}).save(runs)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from benchmarks import slurm_queue
 from benchmarks.provenance import CHECKOUT
+from benchmarks.slurm import scheduler
 from common.errors import UserError
 
 FILE = "slurm.toml"
@@ -45,7 +45,7 @@ class SlurmSettings(BaseModel):
     @classmethod
     def _minutes(cls, value: object) -> object:
         if isinstance(value, str):
-            found = slurm_queue.minutes(value)
+            found = scheduler.minutes(value)
             if found is None:
                 raise ValueError("expected minutes, hours:minutes:seconds or days-hours:minutes:seconds")
             return found

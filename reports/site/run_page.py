@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.spec import RunSpec
 from benchmarks.store import RunFolder, RunStatus
 from reports.frame import noise_label
-from reports.html import Link, page
+from reports.site.html import Link, page
 
 _COLUMNS = {"last": "last epoch", "best_on_validation": "best-on-validation", "best_on_test": "best-on-test (oracle)"}
 _HARDWARE = ("device", "device_name", "processor", "cores", "precision", "threads", "platform", "host")

@@ -1,0 +1,1 @@
+"""What stands behind the verbs of `bench.py`: flags, sessions of runs, progress, status, lists, data."""

@@ -1,0 +1,1 @@
+"""Figures from stored predictions: what a panel is of, one file a family of drawings, and making them all."""

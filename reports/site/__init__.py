@@ -1,0 +1,1 @@
+"""The site: self-contained pages from the same records as the tables."""
