@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     parts.add_argument("--no-loops", action="store_true", help="leave the three loops and their run out")
     parts.add_argument("--jobs", metavar="N,N", help="and the throughput of so many runs at once")
     parts.add_argument("--finished", type=int, metavar="N", help="and how long it takes to skip so many finished runs")
+    parts.add_argument(
+        "--stream", type=int, metavar="N", help="and the data side alone of an epoch of N images in a memory map"
+    )
     how = top.add_argument_group("how")
     how.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
     how.add_argument("--threads", type=int, metavar="N", help="CPU threads (all cores; with --jobs one a run)")
@@ -53,7 +56,7 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.commands.flags import parse_jobs, parse_names, positive
     from benchmarks.devices import devices
     from benchmarks.efficiency import measure as measuring
-    from benchmarks.efficiency import planning
+    from benchmarks.efficiency import planning, streaming
     from benchmarks.plugins import load_plugins
     from benchmarks.run import RunContext
     from benchmarks.sources import Sources
@@ -106,6 +109,10 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             one_each = replace(context, threads=flags.threads or 1)
             rates = measuring.several(counts, spec, one_each, spread, effort)
             found["jobs"] = {count: measuring.spread(values) for count, values in rates.items()}
+        if flags.stream:
+            _, native, _, channels = splits.train.images.shape
+            count, device = positive("--stream", flags.stream), torch.device(context.device)
+            found["streaming"] = streaming.stream(count, spec, channels, native, flags.data, device)
         if flags.finished:
             found["skipping_seconds"] = planning.skip(positive("--finished", flags.finished))
     return found
@@ -142,6 +149,9 @@ def show(found: dict[str, Any]) -> str:
         table(f"of {first}'s", {name: row[f"relative_to_{first}"] for name, row in found["steps"].items()}, 3)
     if "jobs" in found:
         table("runs at once: images/s", found["jobs"], 1)
+    if "streaming" in found:
+        rate, size, own = (found["streaming"][key] for key in ("images_per_second", "map_gib", "peak_memory_mib"))
+        lines.append(f"\ndata side alone, map of {size:.1f} GiB: {rate:.0f} images/s, own memory {own:.0f} MiB")
     if "skipping_seconds" in found:
         lines.append(f"\nskipping the finished runs: {found['skipping_seconds']:.2f} s")
     return "\n".join(lines)

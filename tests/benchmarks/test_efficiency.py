@@ -44,6 +44,8 @@ def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
         "1",
         "--finished",
         "50",
+        "--stream",
+        "2500",
     )
     result = efficiency(*arguments, *small, "--json")
     assert result.returncode == 0, result.stderr
@@ -56,6 +58,10 @@ def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
     assert found["startup_seconds"] > 0.2 and found["peak_memory_mib"] > 100
     assert found["run"]["batch_size"] == 64 and found["machine"]["threads"] == 1
     assert 0 < found["skipping_seconds"] < 10
+    streamed = found["streaming"]
+    assert streamed["images_per_second"] > 0 and 50 < streamed["peak_memory_mib"] < 3000
+    assert streamed["map_gib"] == 2500 * 8 * 8 / 2**30
+    assert not [path for path in tmp_path.rglob("*") if path.name == "images.npy"]
     assert list(found["jobs"]) == ["1"] and found["peak_device_memory_mib"] is None
 
 
@@ -64,6 +70,7 @@ def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
     [
         (("--method", "ruul"), "did you mean 'rul'"),
         (("--repeats", "0"), "--repeats"),
+        (("--no-loops", "--methods", "none", "--stream", str(10**12)), "GB free"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(arguments, words):
