@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.shelf import RECIPES
 from common.errors import UserError
+from common.validation import place, reason
 
 
 class _Part(BaseModel):
@@ -91,5 +92,6 @@ def load(name: str, dataset: str, **changes: Any) -> Recipe:
         return Recipe(name=name, **values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"recipe '{name}' for '{dataset}': {where} = {first['input']!r}: {first['msg']}") from None
+        raise UserError(
+            f"recipe '{name}' for '{dataset}': {place(first)} = {first['input']!r}: {reason(first)}"
+        ) from None

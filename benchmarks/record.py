@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.spec import RunSpec
 from common.files import atomic_write
+from common.validation import place, reason
 
 SCHEMA = 1
 
@@ -62,4 +63,4 @@ def read_record(path: Path) -> Record:
         return Record.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadRecord(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise BadRecord(f"{place(first)}: {reason(first)}") from None

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.shelf import SUITES
 from common.errors import UserError
+from common.validation import place, reason
 
 
 class Arm(BaseModel):
@@ -47,4 +48,4 @@ def load(name: str) -> Suite:
         return Suite(name=name, **values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UserError(f"suite '{name}': {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise UserError(f"suite '{name}': {place(first)}: {reason(first)}") from None

@@ -18,6 +18,7 @@ from torch import Generator, Tensor
 
 from common.errors import UserError
 from common.registry import unknown
+from common.validation import place, reason
 from datasets import augment_rows
 
 _TRIES = 10  # draws of a box before giving up, as in torchvision's RandomErasing and RandomResizedCrop
@@ -162,9 +163,10 @@ def parse_ops(ops: Sequence[Mapping[str, Any]]) -> tuple[Op, ...]:
             parsed.append(OPS[name](**{key: value for key, value in fields.items() if key != "op"}))
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
             valid = ", ".join(OPS[name].model_fields)
-            raise UserError(f"augmentation '{name}': {where or 'value'}: {first['msg']}; valid keys: {valid}") from None
+            raise UserError(
+                f"augmentation '{name}': {place(first) or 'value'}: {reason(first)}; valid keys: {valid}"
+            ) from None
         if len(parsed) > 1 and parsed[-2].after_normalising and not parsed[-1].after_normalising:
             raise UserError(f"augmentation '{name}' works on pixel values and must come before 'erase'")
     return tuple(parsed)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from common.errors import UserError
 from common.registry import unknown
+from common.validation import place, reason
 
 
 def setting(default: Any, description: str, source: str, **constraints: Any) -> Any:
@@ -69,8 +70,7 @@ def rows(settings: type[Settings], defaults: Settings | None = None, prefix: str
 
 
 def _one_line(settings: type[Settings], error: ErrorDetails, prefix: str) -> UserError:
-    path = ".".join((prefix, *(str(part) for part in error["loc"])))
+    path = f"{prefix}.{place(error)}"
     if error["type"] == "extra_forbidden":
         return unknown("setting", path, [f"{prefix}.{row.name}" for row in rows(settings)])
-    message = error["msg"][0].lower() + error["msg"][1:]
-    return UserError(f"{path} = {error['input']!r}: {message.replace('input should be', 'must be')}")
+    return UserError(f"{path} = {error['input']!r}: {reason(error)}")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from benchmarks.provenance import CHECKOUT
 from benchmarks.slurm import scheduler
 from common.errors import UserError
+from common.validation import reason
 
 FILE = "slurm.toml"
 # What the suite itself says of its jobs; another value would break finding, collecting or resuming them.
@@ -128,7 +129,7 @@ def _validated(values: dict[str, Any], called: Any) -> SlurmSettings:
         if first["type"] == "extra_forbidden":
             valid = ", ".join(SlurmSettings.model_fields)
             raise UserError(f"{called(key)}: no such key; valid: {valid} (options of sbatch go below [set])") from None
-        what = first["msg"].removeprefix("Value error, ")
+        what = reason(first)
         raise UserError(f"{called(key)} {first['input'] if key != 'set' else ''}: {what}".replace(" :", ":")) from None
 
 
