@@ -82,16 +82,20 @@ class Recipe(_Part):
 def load(name: str, dataset: str, **changes: Any) -> Recipe:
     """The recipe `name` for a data set: its `[default]` table, then its `[<dataset>]` table, then `changes`.
 
-    `folder:PATH` has the table `[folder]`.
+    All of that over the recipe that it `extends`, if it does. `folder:PATH` has the table `[folder]`.
 
     Raises UserError for an unknown recipe or a value out of range.
     """
-    tables = RECIPES.read(name)
-    values = {**tables["default"], **tables.get(dataset.partition(":")[0], {}), **changes}
     try:
-        return Recipe(name=name, **values)
+        return Recipe(name=name, **{**_values(name, dataset.partition(":")[0]), **changes})
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(
             f"recipe '{name}' for '{dataset}': {place(first)} = {first['input']!r}: {reason(first)}"
         ) from None
+
+
+def _values(name: str, table: str) -> dict[str, Any]:
+    tables = RECIPES.read(name)
+    extended = _values(tables["extends"], table) if "extends" in tables else {}
+    return {**extended, **tables["default"], **tables.get(table, {})}

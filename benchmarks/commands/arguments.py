@@ -41,7 +41,7 @@ def run_flags(run: argparse.ArgumentParser) -> None:
     what.add_argument("--datasets", metavar="A,B", help="data sets (faces)")
     what.add_argument("--noise", metavar="R,R", help="label-noise ratios in [0, 1) (0.1,0.2,0.3)")
     what.add_argument("--seeds", metavar="N|A,B", help="3 means 0,1,2; 0,5 means those two (3)")
-    what.add_argument("--recipe", metavar="NAME", help="quick or paper (paper on real data, quick on embedded data)")
+    what.add_argument("--recipe", metavar="NAME", help="quick, long, paper (real data: paper; embedded data: quick)")
     what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     what.add_argument(
         "--backbone", metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem, small"

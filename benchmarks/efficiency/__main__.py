@@ -21,7 +21,7 @@ def parser() -> argparse.ArgumentParser:
     what = top.add_argument_group("what to measure")
     what.add_argument("--dataset", default="faces", metavar="NAME", help="data set (faces)")
     what.add_argument("--method", default="rul", metavar="NAME", help="method (rul)")
-    what.add_argument("--recipe", metavar="NAME", help="quick or paper (paper on real data, quick on embedded data)")
+    what.add_argument("--recipe", metavar="NAME", help="quick, long, paper (real data: paper; embedded data: quick)")
     what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's")
     what.add_argument("--image-size", type=int, metavar="N", help="instead of the recipe's")
     what.add_argument("--batch", type=int, metavar="N", help="batch size instead of the recipe's")

@@ -71,6 +71,13 @@ def test_suites_and_recipes_in_the_repository_are_valid():
             assert recipe.load(name, dataset).name == name
 
 
+@pytest.mark.parametrize("dataset", ["fer2013", "faces", "digits", "cifar10", "rafdb"])
+def test_long_is_quick_for_three_times_as_long(dataset):
+    quick, long = (recipe.load(name, dataset).model_dump() for name in ("quick", "long"))
+    assert long["epochs"] == 3 * quick["epochs"] and long["method"]["relabel.epoch"] == long["epochs"] // 2 + 1
+    assert {key for key in quick if quick[key] != long[key]} == {"name", "epochs", "method"}
+
+
 def test_the_paper_recipe_is_the_papers():
     published = tomllib.loads((RECIPES.folder.parent.parent / "reports" / "published.toml").read_text())["protocol"]
     rafdb = recipe.load("paper", "rafdb")
