@@ -53,11 +53,10 @@ def usable_predictions(folder: Path) -> Arrays | None:
     return arrays if finite else None
 
 
-def reversed_accuracy(folder: Path, rate: float) -> float:
+def reversed_accuracy(arrays: Arrays | None, rate: float) -> float:
     """Test accuracy when the `rate` *least* uncertain images are rejected; NaN without stored predictions."""
     from benchmarks.metrics import accuracy_after_rejection
 
-    arrays = predictions(folder)
     if arrays is None or not set(_NEEDED) <= set(arrays):
         return float("nan")
     correct = arrays["test_logits"].argmax(axis=1) == arrays["test_labels"]

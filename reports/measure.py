@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reports.arrays import reversed_accuracy
+from reports.arrays import predictions, reversed_accuracy
 from reports.definitions import Definition
 from reports.frame import settings_label
 from reports.published import Published, lookup
@@ -120,7 +120,7 @@ def _measure(definition: Definition, cell: Cell, rate: int, reason: str) -> Meas
     told = "" if published is None or own.n == 0 else "not comparable" if reason else verdict(own, published)
     reverse = Summary(0)
     if definition.both_directions and rate:
-        reverse = summary([100 * reversed_accuracy(folder, rate / 100) for folder in cell.runs["folder"]])
+        reverse = summary([100 * reversed_accuracy(predictions(folder), rate / 100) for folder in cell.runs["folder"]])
     return Measure(
         dataset=cell.dataset,
         noise=noise,

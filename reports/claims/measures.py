@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reports.arrays import reversed_accuracy
+from reports.arrays import predictions, reversed_accuracy
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ MEASURES: Mapping[str, Measure] = {
     "accuracy": Measure("accuracy (%)", 2, _recorded("last.accuracy")),
     "at_10": Measure("accuracy, 10 % rejected (%)", 2, _recorded("last.accuracy_at_10")),
     "reversed_at_10": Measure(
-        "accuracy, the 10 % least uncertain rejected (%)", 2, lambda row, _: 100 * reversed_accuracy(row["folder"], 0.1)
+        "accuracy, the 10 % least uncertain rejected (%)",
+        2,
+        lambda row, _: 100 * reversed_accuracy(predictions(row["folder"]), 0.1),
     ),
     "at_30": Measure("accuracy, 30 % rejected (%)", 2, _recorded("last.accuracy_at_30")),
     "free_at_30": Measure("accuracy, 30 % rejected by 1 − max softmax (%)", 2, _recorded("last.free_accuracy_at_30")),

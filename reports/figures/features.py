@@ -105,14 +105,14 @@ def _points(arrays: Arrays, features: np.ndarray, cache: Path) -> np.ndarray:
     return points
 
 
-def examples(panel: Panel, cache: Path) -> Drawing | None:
+def examples(panel: Panel, cache: Path) -> Drawing | str | None:
     """Figure 4: test images with the largest and the smallest uncertainty, its value in the corner, errors in red.
 
     Needs `example_images` [E, H, W, C] and `example_index` [E] among a run's arrays.
     """
     arms = [arm for arm in panel.arms if {"example_images", "example_index"} <= set(arm.first)]
     if not arms:
-        return None
+        return "the runs hold no images: published records leave a data set's own out, your own runs have them."
     shown = 8
     # Equal tiles need no layout solver, which is slow for so many.
     figure, axes = grid(shown, 2 * len(arms), width=0.85, height=1.0, layout=None)

@@ -62,9 +62,12 @@ def reversed_at_10(folder: Path) -> float | None:
     arrays = predictions(folder)
     if arrays is None:
         return None
-    kept = np.argsort(-arrays["test_uncertainty"], kind="stable")
-    kept = kept[: len(kept) - round(0.1 * len(kept))]
-    return 100 * float((arrays["test_logits"][kept].argmax(axis=1) == arrays["test_labels"][kept]).mean())
+    value = -arrays["test_uncertainty"]
+    kept = len(value) - round(0.1 * len(value))
+    ordered = np.sort(value)
+    before, ties = np.searchsorted(ordered, value), np.searchsorted(ordered, value, "right")
+    chance = np.clip((kept - before) / (ties - before), 0, 1)  # equal ones at the boundary stay with the same chance
+    return 100 * float(chance @ (arrays["test_logits"].argmax(axis=1) == arrays["test_labels"])) / kept
 
 
 def is_arm(record: dict[str, Any], arm: str) -> bool:

@@ -48,6 +48,15 @@ def test_every_figure_is_made(tmp_path: Path, runs: Writer) -> None:
     assert "min-max normalised per method" in (tmp_path / "out" / "figures.md").read_text()
 
 
+def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_path: Path, runs: Writer) -> None:
+    found = arrays()
+    del found["example_images"]
+    np.savez(runs(method="rul", noise=0.0) / "predictions.npz", **found)
+    paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    assert not [path for path in paths if path.name.startswith("examples")] and len(paths) > 4
+    assert "hold no images" in (tmp_path / "out" / "figures.md").read_text()
+
+
 def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, runs: Writer) -> None:
     for noise in (0.1, 0.2, 0.3):
         for rank, method in enumerate(("dul", "rul", "scn")):
