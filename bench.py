@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.commands.arguments import Parser, folders, how_flags, out, run_flags
+from benchmarks.cli.options import Parser, folders, how_flags, out, run_flags
 from common.errors import UserError
 
 EXAMPLES = """\
@@ -114,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
 
     publish = verbs.add_parser("publish", help="finished runs as records to commit (docs/reports.md)")
     publish.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="runs folders")
-    into = Path("reports/published")
+    into = Path("reports/released")
     publish.add_argument("--into", type=Path, default=into, metavar="DIR", help="where they go (reports/published)")
     publish.add_argument("--dirty", action="store_true", help="runs made with uncommitted changes, too")
     publish.set_defaults(call=_publish)
@@ -122,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands.session import Session
+    from benchmarks.cli.session import Session
 
     session = Session.from_flags(arguments) if arguments.verb == "run" else Session.again(arguments)
     code = session.run()
@@ -138,7 +138,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands import overview
+    from benchmarks.cli import listing as overview
 
     print(
         overview.methods_in_detail(arguments.plugin)
@@ -149,7 +149,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands import status
+    from benchmarks.cli import status
 
     if not arguments.watch:
         print(status.status(arguments.runs.resolve(), as_json_list=arguments.json))
@@ -165,15 +165,15 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands import status
+    from benchmarks.cli import status
 
     print(status.cancel(arguments.runs.resolve()))
     return 0
 
 
 def _data(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands import data_verbs
-    from benchmarks.plugins import load_plugins
+    from benchmarks.cli import data as data_verbs
+    from benchmarks.plan.plugins import load_plugins
 
     load_plugins(arguments.plugin)
     if arguments.action != "list" and not arguments.name:
@@ -196,7 +196,7 @@ def _data(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from benchmarks.commands.flags import parse_names
+    from benchmarks.cli.values import parse_names
     from reports.build import PUBLISHED, build
 
     for folder in arguments.sources or ():
@@ -220,7 +220,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _publish(arguments: argparse.Namespace) -> int:
-    from reports.publish import publish
+    from reports.release import publish
 
     print("\n".join(publish(arguments.folders, arguments.into, dirty=arguments.dirty)))
     return 0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from datasets.base import DataError
-from datasets.decode import Box, ImageFile
-from datasets.files import FileDataset, Files, Listing, images_below, is_image, only_existing
+from datasets.images.decode import Box, ImageFile
+from datasets.images.file_dataset import FileDataset, Files, Listing, images_below, is_image, only_existing
 
 _CODES = 11  # 8 none, 9 uncertain, 10 no face: valid, and left out
 _COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression")
@@ -51,7 +51,6 @@ class AffectNet(FileDataset):
     )
     layouts = "training.csv, validation.csv and Manually_Annotated_Images/, or train_set|val_set/{images,annotations}/"
     nested = ("AffectNet", "affectnet", "Manually_Annotated")
-    modules: ClassVar[tuple[str, ...]] = ("affectnet",)
 
     @property
     def folder(self) -> Path:

@@ -18,7 +18,7 @@ from common.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from datasets.survey import Survey
+    from datasets.inspect.check import Survey
 
 SPLITS = ("train", "test", "validation")
 _HASH_CHUNK = 1 << 26  # bytes hashed at a time: a memory map larger than the memory is never held whole
@@ -103,6 +103,7 @@ class Dataset(ABC):
     official: ClassVar[Mapping[str, tuple[int, ...]]] = {}  # images per class, of each split whose numbers are known
     takes: ClassVar[str] = ""  # what must follow the name and a colon, e.g. PATH
     argument: ClassVar[str | None] = None  # what follows it ("folder:PATH")
+    cache_version: ClassVar[int] = 1  # raised whenever the same files would be decoded to other arrays than before
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -133,7 +134,7 @@ class Dataset(ABC):
 
     def survey(self) -> Survey:
         """Everything decoded, for `data check`: what is broken, labels and content digests. Raises DataError."""
-        from datasets.survey import of_splits
+        from datasets.inspect.check import of_splits
 
         return of_splits(self.load())
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets.base import DataError, Splits
-from datasets.cache import cached_in
-from datasets.digests import key_of, listing_digest, source_digest
-from datasets.files import FileDataset, Files, Listing, class_folders
+from datasets.cache.digests import key_of, listing_digest
+from datasets.cache.store import cached_in
+from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from datasets.survey import Survey
+    from datasets.inspect.check import Survey
 
 _BATCHES = "cifar-10-batches-py"
 _HUMAN = "CIFAR-10_human.pt"
@@ -48,7 +48,6 @@ class CIFAR10(FileDataset):
         "licence: cite Krizhevsky 2009)"
     )
     layouts = f"{_BATCHES}/ or class folders train|test/<class>/"
-    modules = ("cifar10", "pickles")
 
     def recognises(self, base: Path) -> bool:
         """Batches or class folders."""
@@ -70,8 +69,7 @@ class CIFAR10(FileDataset):
         base = self._base()
         if not (base / _BATCHES).is_dir():
             return super().load(image_size)
-        source = source_digest("files", "images", *self.modules)
-        key = key_of(source, self.name, listing_digest(self.folder), image_size)
+        key = key_of(self.cache_version, self.name, listing_digest(self.folder), image_size)
         return cached_in(self.name, key, self.root, lambda _: self._from_batches(base, image_size))
 
     def read(self, base: Path) -> Listing:
@@ -83,7 +81,7 @@ class CIFAR10(FileDataset):
     def survey(self) -> Survey:
         """Batches hold no files that could be broken one by one."""
         if (self._base() / _BATCHES).is_dir():
-            from datasets.survey import of_splits
+            from datasets.inspect.check import of_splits
 
             return of_splits(self.load())
         return super().survey()
@@ -107,7 +105,7 @@ class CIFAR10(FileDataset):
         return dataclasses.replace(splits, train=train, test=test, notes=tuple(notes))
 
     def _from_batches(self, base: Path, image_size: int | None) -> Splits:
-        from datasets.images import resize_splits
+        from datasets.images.resize import resize_splits
 
         folder = base / _BATCHES
         parts = {}
@@ -124,7 +122,7 @@ class CIFAR10(FileDataset):
 def _batches(paths: list[Path]) -> tuple[np.ndarray, list[int], list[str]]:
     import numpy as np
 
-    from datasets.pickles import read_pickle
+    from datasets.images.pickles import read_pickle
 
     images: list[np.ndarray] = []
     labels: list[int] = []
@@ -162,7 +160,7 @@ def _human_labels(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(clean labels [N], human labels [N] by name) of CIFAR-10N."""
     import numpy as np
 
-    from datasets.pickles import read_pickle
+    from datasets.images.pickles import read_pickle
 
     found = read_pickle(path)
     arrays = {}

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 
 from datasets.base import Dataset, ImageSet, Splits
-from datasets.cache import cached, key_of, source_digest
+from datasets.cache.store import cached, key_of
 
 TEST_SIZE = 500
 SPLIT_SEED = 0
@@ -29,16 +29,16 @@ class Digits(Dataset):
 
     def load(self, image_size: int | None = None) -> Splits:
         """1,297 train and 500 test images [N, 8, 8, 1] (or `image_size`); no validation split, no soft labels."""
-        from datasets.images import resize_splits
+        from datasets.images.resize import resize_splits
 
-        key = key_of(source_digest("digits", "images"), version("scikit-learn"), image_size)
+        key = key_of(self.cache_version, version("scikit-learn"), image_size)
         return cached(self.name, key, self.root, lambda: resize_splits(self._build(), image_size))
 
     def _build(self) -> Splits:
         import numpy as np
         from sklearn.datasets import load_digits  # a second of import that a cached load is spared
 
-        from datasets.images import stratified_split
+        from datasets.images.resize import stratified_split
 
         data = load_digits()
         images = np.rint(data.images * (255 / 16)).astype(np.uint8)[..., None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from datasets.base import DataError
-from datasets.digests import content_digest
-from datasets.files import FileDataset, Listing, class_folders, folders_in
+from datasets.cache.digests import content_digest
+from datasets.images.file_dataset import FileDataset, Listing, class_folders, folders_in
 
 _TEST = ("test", "val", "valid", "validation")
 TEST_SHARE = 0.2
@@ -28,7 +28,6 @@ class Folder(FileDataset):
     source = "give your own: --datasets folder:PATH"
     layouts = "train/<class>/ and test/<class>/, or <class>/ alone"
     fit = "centre"
-    modules = ("folder",)
 
     @property
     def folder(self) -> Path:
@@ -67,7 +66,7 @@ class Folder(FileDataset):
         else:
             import numpy as np
 
-            from datasets.images import stratified_split
+            from datasets.images.resize import stratified_split
 
             everything = splits["train"]
             size = round(TEST_SHARE * len(everything.labels))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from datasets.base import DataError
-from datasets.files import FileDataset, Files, Listing, class_folders, folders_in
+from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders, folders_in
 
 _LISTS = ("imagenet100.txt", "imagenet100_classes.txt", "classes.txt", "class_list.txt", "IN100.txt", "Labels.json")
 _WNID = re.compile(r"\bn\d{8}\b")
@@ -34,7 +34,6 @@ class ImageNet100(FileDataset):
     )
     layouts = "train/<wnid>/, val/<wnid>/ and a class list (imagenet100.txt)"
     fit = "centre"
-    modules = ("imagenet100",)
 
     def recognises(self, base: Path) -> bool:
         """Folders train/ and val/, or Kaggle's parts."""

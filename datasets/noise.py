@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import UserError
 from common.registry import unknown
 from datasets.base import ImageSet
-from datasets.digests import file_digest
+from datasets.cache.digests import file_digest
 
 if TYPE_CHECKING:
     import numpy as np

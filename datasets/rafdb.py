@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from datasets.base import DataError
-from datasets.decode import ImageFile
-from datasets.files import FileDataset, Files, Listing, class_folders, images_below, only_existing
+from datasets.images.decode import ImageFile
+from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders, images_below, only_existing
 from datasets.label_lists import read_list
 
 _LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt", "list_patition_label.txt")
@@ -35,7 +35,6 @@ class RAFDB(FileDataset):
     )
     layouts = "EmoLabel/list_patition_label.txt and Image/aligned/*_aligned.jpg, or train|test/<1..7>/*.jpg"
     nested = ("basic", "RAF-DB", "rafdb", "RAF-DB/basic", "DATASET")
-    modules = ("rafdb", "label_lists")
 
     def recognises(self, base: Path) -> bool:
         """A label list, or class folders."""

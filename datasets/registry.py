@@ -35,9 +35,9 @@ DATASETS = Datasets(
     "data set",
     {
         "digits": ("datasets.digits:Digits", "1,797 scanned digits, 8x8 grey, from scikit-learn (embedded)"),
-        "faces": ("datasets.faces:Faces", "drawn expressions of known ambiguity, 48x48 grey (embedded)"),
+        "faces": ("datasets.faces.dataset:Faces", "drawn expressions of known ambiguity, 48x48 grey (embedded)"),
         "rafdb": ("datasets.rafdb:RAFDB", "RAF-DB, 7 expressions, 100x100, from its authors"),
-        "fer2013": ("datasets.fer2013:FER2013", "FER2013, 48x48 grey, from Kaggle"),
+        "fer2013": ("datasets.fer2013.dataset:FER2013", "FER2013, 48x48 grey, from Kaggle"),
         "affectnet": ("datasets.affectnet:AffectNet", "AffectNet, 8 expressions, from its authors"),
         "affectnet7": ("datasets.affectnet:AffectNet7", "AffectNet without contempt, 7 expressions"),
         "cifar10": ("datasets.cifar10:CIFAR10", "CIFAR-10, 32x32, with CIFAR-10N and CIFAR-10H (download)"),

@@ -7,8 +7,16 @@ from pathlib import Path
 from typing import ClassVar
 
 from datasets.base import DataError
-from datasets.decode import ImageFile
-from datasets.files import FileDataset, Files, Listing, class_folders, folders_in, images_below, only_existing
+from datasets.images.decode import ImageFile
+from datasets.images.file_dataset import (
+    FileDataset,
+    Files,
+    Listing,
+    class_folders,
+    folders_in,
+    images_below,
+    only_existing,
+)
 
 _ARCHIVE = "tiny-imagenet-200.zip"
 _URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"
@@ -28,7 +36,6 @@ class TinyImageNet(FileDataset):
     source = f"python bench.py data prepare tiny_imagenet downloads it from {_URL} (ImageNet's terms: research only)"
     layouts = "train/<wnid>/images/ and val/ with images/ and val_annotations.txt"
     nested = ("tiny-imagenet-200",)
-    modules = ("tiny_imagenet",)
 
     def recognises(self, base: Path) -> bool:
         """Folders train/ and val/."""
@@ -38,7 +45,7 @@ class TinyImageNet(FileDataset):
         """From Stanford, verified by its MD5; 237 MiB."""
         from torchvision.datasets.utils import download_url
 
-        from datasets.archive import unpack
+        from datasets.images.archive import unpack
 
         try:
             download_url(_URL, str(self.root), _ARCHIVE, _MD5)

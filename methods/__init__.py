@@ -17,25 +17,25 @@ from typing import TYPE_CHECKING, Any
 from methods.registry import METHODS, register
 
 if TYPE_CHECKING:
-    from methods.backbones import Backbone
-    from methods.base import Batch, Clock, Method, MethodConfig, Mixing, ParamGroup, Prediction, Step
-    from methods.branched import BranchedMethod
-    from methods.pooled import PooledMethod
-    from methods.settings import setting
+    from methods.core.backbones import Backbone
+    from methods.core.base import Batch, Clock, Method, MethodConfig, Mixing, ParamGroup, Prediction, Step
+    from methods.core.branched import BranchedMethod
+    from methods.core.pooled import PooledMethod
+    from methods.core.settings import setting
 
 _LAZY = {
-    "Backbone": "methods.backbones",
-    "Batch": "methods.base",
-    "Clock": "methods.base",
-    "Method": "methods.base",
-    "MethodConfig": "methods.base",
-    "Mixing": "methods.base",
-    "ParamGroup": "methods.base",
-    "Prediction": "methods.base",
-    "Step": "methods.base",
-    "setting": "methods.settings",
-    "BranchedMethod": "methods.branched",
-    "PooledMethod": "methods.pooled",
+    "Backbone": "methods.core.backbones",
+    "Batch": "methods.core.base",
+    "Clock": "methods.core.base",
+    "Method": "methods.core.base",
+    "MethodConfig": "methods.core.base",
+    "Mixing": "methods.core.base",
+    "ParamGroup": "methods.core.base",
+    "Prediction": "methods.core.base",
+    "Step": "methods.core.base",
+    "setting": "methods.core.settings",
+    "BranchedMethod": "methods.core.branched",
+    "PooledMethod": "methods.core.pooled",
 }
 __all__ = [
     "METHODS",
@@ -78,8 +78,8 @@ def create(
     `weights` is a file of ResNet-18 weights or "imagenet". Raises UserError for an unknown method, backbone or setting,
     a bad value, or weights that do not fit.
     """
-    from methods import backbones
-    from methods import weights as pretrained
+    from methods.core import backbones
+    from methods.core import weights as pretrained
 
     method_class = METHODS.load(name)
     checked = validate_config(name, method_class, config)  # before the backbone, which takes longer to build

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from methods.base import Batch, Clock, Step, one_minus_max_softmax
-from methods.losses import cross_entropy
-from methods.pooled import PooledMethod
+from methods.core.base import Batch, Clock, Step, one_minus_max_softmax
+from methods.core.losses import cross_entropy
+from methods.core.pooled import PooledMethod
 
 
 class Baseline(PooledMethod):

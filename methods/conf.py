@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.backbones import Backbone
-from methods.base import Batch, Clock, Prediction, Step, setting
-from methods.losses import full_precision
-from methods.pooled import PooledConfig, PooledMethod
+from methods.core.backbones import Backbone
+from methods.core.base import Batch, Clock, Prediction, Step, setting
+from methods.core.losses import full_precision
+from methods.core.pooled import PooledConfig, PooledMethod
 
 
 class CONFConfig(PooledConfig):

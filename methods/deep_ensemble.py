@@ -11,12 +11,12 @@ from pydantic import field_validator
 from torch import Tensor, nn
 
 from common.errors import UserError
-from methods.backbones import Backbone
-from methods.base import Batch, Clock, Method, MethodConfig, ParamGroup, Prediction, Step, setting
-from methods.losses import full_precision
+from methods.core.backbones import Backbone
+from methods.core.base import Batch, Clock, Method, MethodConfig, ParamGroup, Prediction, Step, setting
+from methods.core.losses import full_precision
+from methods.core.relabel import Relabel
 from methods.mc_dropout import disagreement, mean_log_probability
 from methods.registry import METHODS
-from methods.relabel import Relabel
 
 SEED_STRIDE = 1000  # between the seeds of one ensemble's members; runs of a benchmark have seeds far below it
 

@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from methods.base import Batch, Clock, Step, setting
-from methods.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.losses import cross_entropy
+from methods.core.base import Batch, Clock, Step, setting
+from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
+from methods.core.losses import cross_entropy
 
 
 class DULConfig(BranchedConfig):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods import relative
-from methods.base import Batch, Clock, Mixing, Step
-from methods.branched import mean_sigma
+from methods.core import relative
+from methods.core.base import Batch, Clock, Mixing, Step
+from methods.core.branched import mean_sigma
+from methods.core.losses import cross_entropy
+from methods.core.mixing import mixing_of
+from methods.core.relative import add_up_loss
 from methods.dul import DUL, DULConfig, kl_to_standard_normal, sample
-from methods.losses import cross_entropy
-from methods.mixing import mixing_of
-from methods.relative import add_up_loss
 
 
 class DULRUL(DUL):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.base import Batch, Clock, Step, one_minus_max_softmax, setting
-from methods.losses import cross_entropy, full_precision
-from methods.pooled import PooledConfig, PooledMethod
+from methods.core.base import Batch, Clock, Step, one_minus_max_softmax, setting
+from methods.core.losses import cross_entropy, full_precision
+from methods.core.pooled import PooledConfig, PooledMethod
 
 
 class EACConfig(PooledConfig):

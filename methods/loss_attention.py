@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from methods import relative
-from methods.base import Batch, Clock, Step
-from methods.branched import BranchedMethod, mean_sigma
-from methods.losses import cross_entropy
+from methods.core import relative
+from methods.core.base import Batch, Clock, Step
+from methods.core.branched import BranchedMethod, mean_sigma
+from methods.core.losses import cross_entropy
 
 
 class LossAttention(BranchedMethod):

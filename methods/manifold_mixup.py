@@ -7,10 +7,10 @@ from typing import Annotated
 import torch
 from pydantic import Field
 
-from methods.base import Batch, Clock, Step, setting
+from methods.core.base import Batch, Clock, Step, setting
+from methods.core.pooled import PooledMethod
+from methods.core.relative import shuffle
 from methods.mixup import MixupConfig, blend, mixed_loss, mixing_share
-from methods.pooled import PooledMethod
-from methods.relative import shuffle
 
 
 class ManifoldMixupConfig(MixupConfig):

@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from methods.backbones import Backbone
-from methods.base import Batch, Clock, Prediction, Step, one_minus_max_softmax, setting
-from methods.losses import cross_entropy, full_precision
-from methods.pooled import PooledConfig, PooledMethod
+from methods.core.backbones import Backbone
+from methods.core.base import Batch, Clock, Prediction, Step, one_minus_max_softmax, setting
+from methods.core.losses import cross_entropy, full_precision
+from methods.core.pooled import PooledConfig, PooledMethod
 
 
 class MCDropoutConfig(PooledConfig):

@@ -6,11 +6,11 @@ from typing import Literal
 
 import torch
 
-from methods import relative
-from methods.base import Batch, Clock, Step, setting
-from methods.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.losses import full_precision
-from methods.relative import add_up_loss
+from methods.core import relative
+from methods.core.base import Batch, Clock, Step, setting
+from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
+from methods.core.losses import full_precision
+from methods.core.relative import add_up_loss
 
 
 class MixOutputConfig(BranchedConfig):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from methods.base import Batch, Clock, Step, setting
-from methods.losses import cross_entropy
-from methods.pooled import PooledConfig, PooledMethod
-from methods.relative import shuffle
+from methods.core.base import Batch, Clock, Step, setting
+from methods.core.losses import cross_entropy
+from methods.core.pooled import PooledConfig, PooledMethod
+from methods.core.relative import shuffle
 
 
 class MixupConfig(PooledConfig):

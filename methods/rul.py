@@ -6,11 +6,11 @@ from typing import Literal
 
 from torch import Tensor
 
-from methods import relative
-from methods.base import Batch, Clock, Mixing, Step, setting
-from methods.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.mixing import mixing_of
-from methods.relative import add_up_loss
+from methods.core import relative
+from methods.core.base import Batch, Clock, Mixing, Step, setting
+from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
+from methods.core.mixing import mixing_of
+from methods.core.relative import add_up_loss
 
 
 class RULConfig(BranchedConfig):

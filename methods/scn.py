@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from methods.backbones import Backbone
-from methods.base import Batch, Clock, Prediction, Step, setting
-from methods.losses import cross_entropy, full_precision
-from methods.pooled import PooledConfig, PooledMethod
-from methods.relabel import Relabel
+from methods.core.backbones import Backbone
+from methods.core.base import Batch, Clock, Prediction, Step, setting
+from methods.core.losses import cross_entropy, full_precision
+from methods.core.pooled import PooledConfig, PooledMethod
+from methods.core.relabel import Relabel
 
 
 class SCNConfig(PooledConfig):

@@ -6,21 +6,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import suite as suites
+from benchmarks.plan import suite as suites
 from common.files import atomic_write
 from common.registry import unknown
-from reports.definitions import TABLES
+from reports.paper.tables import TABLES
 
 if TYPE_CHECKING:
-    from reports.frame import Loaded
-    from reports.tables import Table
+    from reports.runs.frame import Loaded
+    from reports.tables.table import Table
 
 OVERVIEWS = ("summary", "uncertainty", "calibration")
 FINDINGS = "findings"  # the tables in words
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
-PUBLISHED = Path(__file__).with_name("published")  # records that come with the repository
+PUBLISHED = Path(__file__).with_name("released")  # records that come with the repository
 
 
 def names() -> list[str]:
@@ -50,8 +50,8 @@ def build(
         if name not in names():
             raise unknown("report", name, names())
 
-    from reports.frame import load, write_runs_csv
-    from reports.render import comma_separated, latex, markdown
+    from reports.render.render import comma_separated, latex, markdown
+    from reports.runs.frame import load, write_runs_csv
     from reports.site.html import run_links, table_page
 
     loaded = load(runs, published)
@@ -74,9 +74,9 @@ def build(
 
         written += make_figures(loaded, out, recipe, datasets)
     if {FINDINGS, REPRODUCTION, SITE} & set(chosen):
-        from reports import findings
-        from reports.claims import text as claim_text
-        from reports.claims.document import document
+        from reports.render import claims as claim_text
+        from reports.tables import findings
+        from reports.tables.claims_document import document
 
         claims = document(loaded)
         sections = [*findings.findings(tables), *findings.over_all(claims, loaded, recipe, datasets)]
@@ -97,9 +97,10 @@ def build(
 def _tables(
     chosen: Sequence[str], loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None, prefix: str
 ) -> Iterator[Table]:
-    from reports import overview, uncertainty
-    from reports.select import select
-    from reports.tables import build_table
+    from reports.runs.select import select
+    from reports.tables import summary as overview
+    from reports.tables import uncertainty
+    from reports.tables.table import build_table
 
     for name in chosen:
         if name in TABLES:

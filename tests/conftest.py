@@ -45,9 +45,9 @@ def bench(tmp_path):
 @pytest.fixture
 def specs(tmp_path):
     """`specs("rul", "scn", epochs=2)`: resolved runs of those methods on the digits."""
-    from benchmarks import plan
-    from benchmarks.spec import Noise
-    from benchmarks.suite import Arm
+    from benchmarks.plan import grid as plan
+    from benchmarks.plan.spec import Noise
+    from benchmarks.plan.suite import Arm
 
     def resolve(*methods, epochs=2, seeds=(0,), noise=(0.2,), sets=(), dataset="digits"):
         request = plan.Request(

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from benchmarks.record import read_record
+from benchmarks.store.record import read_record
 from common.files import atomic_write
 
 CHECKOUT = Path(__file__).resolve().parent.parent

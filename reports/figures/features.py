@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.files import atomic_write
-from reports.arrays import Arrays
 from reports.figures.scores import class_names, grid, per_arm
+from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
     from reports.figures.panels import Drawing, Panel

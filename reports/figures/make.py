@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
 from reports.figures.panels import Draw, panels
-from reports.frame import Loaded
+from reports.runs.frame import Loaded
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ def make_figures(
 
     `out/figures/figures.json` is the same list for the site.
     """
-    from reports.render import escape_markdown
+    from reports.render.render import escape_markdown
 
     every = list(draw_all(loaded, out, recipe, datasets))
     drawn, skipped = [item for item in every if item.paths], [item for item in every if not item.paths]

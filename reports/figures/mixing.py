@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.metrics import softmax
-from reports.arrays import Arrays
+from benchmarks.metrics.metrics import softmax
 from reports.figures.features import EXTREME
 from reports.figures.scores import class_names, per_arm
+from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

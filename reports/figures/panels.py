@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.arrays import Arrays, usable_predictions
-from reports.definitions import DATASET_LABELS
-from reports.frame import Loaded, noise_label
-from reports.overview import Lot, lots
-from reports.select import SETUP, largest, weight
+from reports.paper.tables import DATASET_LABELS
+from reports.runs.frame import Loaded, noise_label
+from reports.runs.predictions import Arrays, usable_predictions
+from reports.runs.select import SETUP, largest, weight
+from reports.tables.summary import Lot, lots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.figures.scores import grid
-from reports.frame import Loaded
-from reports.overview import Lot, lots
-from reports.statistics import ALPHA, average_ranks, critical_difference, friedman_p
+from reports.runs.frame import Loaded
+from reports.stats.statistics import ALPHA, average_ranks, critical_difference, friedman_p
+from reports.tables.summary import Lot, lots
 
 if TYPE_CHECKING:
     from reports.figures.panels import Drawing

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchmarks.metrics import softmax
-from benchmarks.store import RunFolder
-from reports import published
-from reports.arrays import Arrays
-from reports.scores import selective_risks
+from benchmarks.metrics.metrics import softmax
+from benchmarks.metrics.scores import selective_risks
+from benchmarks.store.run_folder import RunFolder
+from reports.paper import numbers as published
+from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.frame import Loaded, noise_label
-from reports.tables import Row, Table, Value
+from reports.runs.frame import Loaded, noise_label
+from reports.tables.table import Row, Table, Value
 
 TEMPLATES = Path(__file__).with_name("templates")
 

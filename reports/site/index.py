@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.store import RunStatus
-from reports.coverage import UNDONE, Coverage
-from reports.definitions import DATASET_LABELS
-from reports.frame import Loaded
+from benchmarks.store.run_folder import RunStatus
+from reports.paper.tables import DATASET_LABELS
+from reports.runs.completeness import UNDONE, Coverage
+from reports.runs.frame import Loaded
 from reports.site.html import Link, page
-from reports.tables import Table
+from reports.tables.table import Table
 
 FOLDER = "site"
 REPRODUCTION = "reproduction"

@@ -10,18 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.store import RunStatus
+from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
-from reports.claims.document import Document
-from reports.claims.text import introduction, quoted
-from reports.coverage import coverage, spec_of, unfinished
 from reports.figures.make import MANIFEST
-from reports.findings import Section
-from reports.frame import Loaded, settings_label
+from reports.render.claims import introduction, quoted
+from reports.runs.completeness import coverage, spec_of, unfinished
+from reports.runs.frame import Loaded, settings_label
 from reports.site.html import Link, page, run_links, table_page
 from reports.site.index import FOLDER, REPRODUCTION, index_page, navigation
 from reports.site.run_page import done_page, undone_page
-from reports.tables import Table
+from reports.tables.claims_document import Document
+from reports.tables.findings import Section
+from reports.tables.table import Table
 
 # Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.
 _PAGES = ".pages"

@@ -9,9 +9,9 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from benchmarks.spec import RunSpec
-from benchmarks.store import RunFolder, RunStatus
-from reports.frame import noise_label
+from benchmarks.plan.spec import RunSpec
+from benchmarks.store.run_folder import RunFolder, RunStatus
+from reports.runs.frame import noise_label
 from reports.site.html import Link, page
 
 _COLUMNS = {"last": "last epoch", "best_on_validation": "best-on-validation", "best_on_test": "best-on-test (oracle)"}

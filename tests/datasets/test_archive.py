@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets import archive as archives
-from datasets.archive import unpack
 from datasets.base import DataError
+from datasets.images import archive as archives
+from datasets.images.archive import unpack
 
 MEMBERS = {"train/a/1.jpg": b"one", "test/a/2.jpg": b"two"}
 

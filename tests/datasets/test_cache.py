@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import cache, digests
 from datasets.base import DataError, ImageSet, Splits
-from datasets.cache import cached, file_digest, key_of
+from datasets.cache import digests
+from datasets.cache import store as cache
+from datasets.cache.store import cached, file_digest, key_of
 
 KEY = "k1"
 CHECKOUT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from datasets.base import DataError, ImageSet, Splits
-from datasets.cache import cached, cached_in
-from datasets.decode import new_map
+from datasets.cache.store import cached, cached_in
+from datasets.images.decode import new_map
 from tests.datasets.test_cache import KEY, _own_user_cache, entry, leftovers, make, refuse
 
 __all__ = ["_own_user_cache"]  # a fixture for these tests too

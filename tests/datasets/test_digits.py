@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from datasets.digits import Digits
-from datasets.images import resize, stratified_split
+from datasets.images.resize import resize, stratified_split
 
 
 def test_split_sizes_scale_and_content(tmp_path: Path) -> None:

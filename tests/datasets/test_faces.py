@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets import faces
 from datasets.base import ImageSet, Splits
-from datasets.faces_drawing import draw
-from datasets.faces_sampling import EXPRESSIONS, sample
+from datasets.faces import dataset as faces
+from datasets.faces.drawing import draw
+from datasets.faces.sampling import EXPRESSIONS, sample
 
 FEW = tuple(-(-count // 20) for count in faces.TRAIN_COUNTS)
 

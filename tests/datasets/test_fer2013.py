@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from datasets.base import DataError
-from datasets.fer2013 import FER2013
-from datasets.fer2013_csv import _numbers
+from datasets.fer2013.csv_file import _numbers
+from datasets.fer2013.dataset import FER2013
 
 USAGES = ["Training"] * 7 + ["PublicTest"] * 4 + ["PrivateTest"] * 5
 RNG = np.random.default_rng(0)
@@ -150,7 +150,7 @@ def test_a_malformed_csv_is_one_line_that_names_file_row_and_problem(tmp_path: P
 
 
 def test_an_error_beyond_the_first_block_has_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("datasets.fer2013_csv._BLOCK", 3)
+    monkeypatch.setattr("datasets.fer2013.csv_file._BLOCK", 3)
     with pytest.raises(DataError, match="row 8: pixel 'x'"):
         write(tmp_path, edit(8, " ", " x ")).load()
     assert np.array_equal(write(tmp_path, "\n".join(lines())).load().train.images[..., 0], IMAGES[TRAIN])

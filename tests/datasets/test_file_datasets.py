@@ -201,7 +201,7 @@ def test_a_second_load_opens_no_image_and_a_change_is_seen(
     LAYOUT[name](tmp_path)
     first = load(name, tmp_path, 8)
     with monkeypatch.context() as patch:
-        patch.setattr("datasets.files.decode_all", None)  # decoding again would fail
+        patch.setattr("datasets.images.file_dataset.decode_all", None)  # decoding again would fail
         again = load(name, tmp_path, 8)
     assert isinstance(again.train.images, np.memmap) and again.train.fingerprint == first.train.fingerprint
     assert again.train.names is not None and first.train.names is not None

@@ -13,8 +13,8 @@ import pytest
 
 from common.errors import UserError
 from datasets.base import DataError, ImageSet
+from datasets.images.pickles import read_pickle
 from datasets.noise import add_noise, asymmetric, check_noise, confusion, identity, parse
-from datasets.pickles import read_pickle
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
 

@@ -3,7 +3,7 @@ import torch
 import torchvision
 
 from common.errors import UserError
-from methods import backbones, heads
+from methods.core import backbones, heads
 
 
 @pytest.mark.parametrize("name", backbones.BACKBONES)

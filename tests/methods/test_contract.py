@@ -9,8 +9,8 @@ from torch import nn
 
 import methods
 from common.errors import UserError
-from methods.contract import check_method, trains
-from methods.settings import setting
+from methods.core.contract import check_method, trains
+from methods.core.settings import setting
 
 
 @pytest.mark.parametrize("name", methods.METHODS)

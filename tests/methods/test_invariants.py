@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import methods
-from methods import conf, dul, mc_dropout, relative, scn
-from methods.contract import trains
-from methods.relabel import Relabel, relabel
+from methods import conf, dul, mc_dropout, scn
+from methods.core import relative
+from methods.core.contract import trains
+from methods.core.relabel import Relabel, relabel
 
 TRAINED = [name for name in methods.METHODS if trains(methods.METHODS.load(name))]
 quick = settings(max_examples=60, deadline=None)

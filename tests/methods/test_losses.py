@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import methods
-from methods import relative
-from methods.contract import trains
+from methods.core import relative
+from methods.core.contract import trains
 
 K, B, D = 4, 7, 5
 LABELS = np.array([0, 1, 2, 3, 0, 1, 2])

@@ -2,8 +2,8 @@ import pytest
 
 import methods
 from common.errors import UserError
-from methods.describe import describe, settings_of
-from methods.relabel import Relabel
+from methods.core.describe import describe, settings_of
+from methods.core.relabel import Relabel
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import torch
 import torchvision
 
 from common.errors import UserError
-from methods import backbones, create
-from methods.weights import load_weights, sha256
+from methods import create
+from methods.core import backbones
+from methods.core.weights import load_weights, sha256
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.recipe import Recipe
-from benchmarks.record import Record
-from benchmarks.spec import Noise, RunSpec
-from benchmarks.store import Store
+from benchmarks.plan.recipe import Recipe
+from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.store.record import Record
+from benchmarks.store.run_folder import Store
 
 RECIPE = Recipe(name="quick", backbone="small", epochs=8, batch_size=64, optimizer="adam", lr=1e-3, weight_decay=0)
 

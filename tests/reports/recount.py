@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from reports import scores
-from reports.arrays import predictions
-from reports.claims.comparisons import Side
-from reports.claims.measures import MEASURES
-from reports.claims.paper import ARMS, CLAIMS
-from reports.definitions import DATASET_LABELS
+from benchmarks.metrics import scores
+from reports.paper.claims import ARMS, CLAIMS
+from reports.paper.tables import DATASET_LABELS
+from reports.runs.predictions import predictions
+from reports.stats.comparisons import Side
+from reports.stats.measures import MEASURES
 
 Records = list[tuple[Path, dict[str, Any]]]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.claims.comparisons import Cell, Comparison, Outcome, Side, _difference, _ratio, _trend, judged, overall
-from reports.statistics import friedman_p, within_slope
+from reports.stats.comparisons import Cell, Comparison, Outcome, Side, _difference, _ratio, _trend, judged, overall
+from reports.stats.statistics import friedman_p, within_slope
 
 A, B = Side("rul", "seconds"), Side("baseline", "seconds")
 

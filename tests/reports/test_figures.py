@@ -95,7 +95,7 @@ def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
 def test_constant_uncertainty_and_one_class(tmp_path: Path, runs: Writer) -> None:
     from reports.figures.panels import panels
     from reports.figures.scores import histograms, rejection
-    from reports.frame import load
+    from reports.runs.frame import load
 
     add(runs(method="scn"), test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))
     (panel,) = panels(load([tmp_path / "runs"]))

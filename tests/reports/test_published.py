@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from bench import main
-from benchmarks.metrics import of_split, of_training_labels
+from benchmarks.metrics import scores
+from benchmarks.metrics.metrics import of_split, of_training_labels
 from common.errors import UserError
-from reports import scores
-from reports.arrays import predictions
 from reports.build import build
 from reports.figures.features import POINTS, drawn_features
-from reports.frame import load
-from reports.publish import TOLERANCE, publish, rounded
+from reports.release import TOLERANCE, publish, rounded
+from reports.runs.frame import load
+from reports.runs.predictions import predictions
 from tests.reports.conftest import RECIPE, RUL, fill_table1, write
 
 Writer = Callable[..., Path]
@@ -25,7 +25,7 @@ Writer = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def quick_tsne(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reports.publish.embed", lambda features: features[:, :2].astype(np.float32))
+    monkeypatch.setattr("reports.release.embed", lambda features: features[:, :2].astype(np.float32))
 
 
 def arrays(seed: int = 0, size: int = POINTS + 100, trained: int = 600) -> dict[str, np.ndarray]:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from reports.build import PUBLISHED, build
-from reports.claims.document import document
-from reports.claims.measures import MEASURES
-from reports.claims.text import markdown
-from reports.frame import load
-from reports.select import recipe_flags
+from reports.render.claims import markdown
+from reports.runs.frame import load
+from reports.runs.select import recipe_flags
+from reports.stats.measures import MEASURES
+from reports.tables.claims_document import document
 from tests.reports.conftest import RUL, last_metrics, write
 from tests.reports.recount import check, value
 

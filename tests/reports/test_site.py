@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from benchmarks.claim import Claim
+from benchmarks.store.lease import Claim
 from reports.build import build, names
 from tests.reports.conftest import RECIPE, fill_table1, last_metrics, write
 
@@ -268,7 +268,7 @@ def test_conflicts_are_shown_on_the_first_page(tmp_path: Path, runs: Writer) -> 
 def test_figure_2_marks_the_methods_own_weight_or_says_why_not(tmp_path: Path, runs: Writer) -> None:
     from reports.figures.mixing import one_pair
     from reports.figures.panels import panels
-    from reports.frame import load
+    from reports.runs.frame import load
 
     weights = np.linspace(0, 1, 101)
     pair = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.published import Published
-from reports.statistics import (
+from reports.paper.numbers import Published
+from reports.stats.statistics import (
     Summary,
     average_ranks,
     critical_difference,
@@ -19,7 +19,7 @@ from reports.statistics import (
     rank_marks,
     summary,
 )
-from reports.verdict import verdict
+from reports.stats.verdict import verdict
 
 A = {0: 80.0, 1: 81.5, 2: 80.4}
 B = {0: 78.1, 1: 79.0, 2: 78.9}

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import recipe as recipes
-from benchmarks.shelf import Shelf
+from benchmarks.plan import recipe as recipes
+from benchmarks.plan.shelf import Shelf
 from common.errors import UserError
 from reports.build import build, names
 from tests.reports.conftest import BASE, RECIPE, RUL, fill_table1, last_metrics
@@ -53,7 +53,7 @@ def test_every_published_number_is_that_of_published_toml(tmp_path: Path, runs: 
     for dataset in ("rafdb", "fer2013", "affectnet"):
         fill_table1(runs, dataset)
     _, found = make(tmp_path)
-    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "published.toml").read_text(encoding="utf-8"))[
+    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))[
         "table1"
     ]
     assert len(found) == 45
@@ -70,7 +70,7 @@ def test_reference_columns_of_the_stand_in_hold_all_36_published_numbers(tmp_pat
     fill_table1(runs)
     text, found = make(tmp_path)
     assert "faces stands in for RAF-DB, FER2013, AffectNet" in text
-    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "published.toml").read_text(encoding="utf-8"))[
+    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))[
         "table1"
     ]
     for method, noise, *numbers in raw["rows"]:

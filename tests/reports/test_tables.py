@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import suite as suites
+from benchmarks.plan import suite as suites
 from reports.build import build
-from reports.definitions import TABLES
+from reports.paper.tables import TABLES
 from tests.reports.conftest import last_metrics
 
 Writer = Callable[..., Path]
-RAW = tomllib.loads((Path(__file__).parents[2] / "reports" / "published.toml").read_text(encoding="utf-8"))
+RAW = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))
 
 
 def fill(one: Writer, name: str, datasets: tuple[str, ...] | None = None, **values: object) -> None:

@@ -3,7 +3,7 @@
 import csv
 import json
 
-from benchmarks.record import read_record
+from benchmarks.store.record import read_record
 from tests.runs import RUN, metrics, same, wait_for
 from tests.slurm.conftest import ON_SLURM
 

@@ -1,0 +1,1 @@
+"""Behind the verbs of `bench.py`: options, sessions of runs, progress, status, lists, data."""

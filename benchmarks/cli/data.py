@@ -1,0 +1,109 @@
+"""`bench.py data list | check | prepare | show`: what is on disk, whether it is sound, and how to get it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+from datasets.base import Dataset, Splits
+from datasets.registry import DATASETS
+
+
+def listing(data: Path, names: Sequence[str] = ()) -> str:
+    """Every data set: present or missing, where, and its cached copies (images, size, bytes, train fingerprint)."""
+    from datasets.cache.store import stored
+
+    lines = []
+    width = max(len(name) for name in DATASETS)
+    for name in names or DATASETS:
+        dataset: Dataset = DATASETS.load(name)(data)
+        state = "embedded" if dataset.embedded else "present" if dataset.present() else "missing"
+        lines.append(f"{name:<{width}}  {state:<8}  {DATASETS[name].summary}")
+        if not dataset.embedded:
+            lines.append(f"{'':<{width}}  {dataset.folder}")
+        for entry in stored(dataset.name, data):
+            count, height, across, channels = entry.shape
+            what = f"{count:,} train images {across}x{height}x{channels}, {entry.bytes / 1e6:,.0f} MB"
+            lines.append(f"{'':<{width}}  cached: {what}, fingerprint {entry.fingerprint[:12]}  {entry.folder}")
+    return "\n".join(lines)
+
+
+def check(name: str, data: Path) -> tuple[str, bool]:
+    """Decode everything. (report, whether nothing is broken). Raises UserError for a data set that is not there."""
+    from datasets.inspect.check import report
+
+    dataset: Dataset = DATASETS.load(name)(data)
+    started = time.perf_counter()
+    survey = dataset.survey()
+    seconds = time.perf_counter() - started
+    images = sum(len(part.labels) for part in survey.parts.values())
+    lines = [f"{name}: {images:,} images looked through in {seconds:.1f} s", *report(survey, dataset.official)]
+    return "\n".join(lines), not survey.broken
+
+
+def prepare(name: str, data: Path, archive: Path | None = None, size: int | None = None) -> Iterator[str]:
+    """Fetch or unpack a data set if it is missing, and build its cache; yields what was done, line by line.
+
+    `size`: pixels a side, the data set's recipe's if None. Raises UserError, with where to apply and what to put where
+    for a data set that only its authors may hand out.
+    """
+    dataset: Dataset = DATASETS.load(name)(data)
+    if archive is not None:
+        from datasets.images.archive import unpack
+
+        if dataset.embedded:
+            raise UserError(f"{name} is embedded: there is nothing to unpack")
+        unpack(archive, dataset.folder)
+        yield f"unpacked {archive} into {dataset.folder}"
+        if not dataset.present():
+            inside = ", ".join(sorted(path.name for path in dataset.folder.iterdir())[:8])
+            raise UserError(f"{name}: what {archive} holds ({inside}) is no layout of it; wanted: {dataset.layouts}")
+    elif not dataset.present():
+        dataset.download()
+        yield f"downloaded {name} into {dataset.folder}"
+    wanted = size if size is not None else _recipe_size(dataset)
+    started = time.perf_counter()
+    splits = dataset.load(wanted)
+    seconds = time.perf_counter() - started
+    yield from (f"note: {note}" for note in splits.notes)
+    for split, part in splits.parts():
+        extras = [f"human labels {', '.join(part.human_labels)}"] if part.human_labels else []
+        extras += ["soft labels"] if part.soft_labels is not None else []
+        shape = "x".join(map(str, part.images.shape[1:]))
+        yield "; ".join([f"{split}: {len(part):,} images {shape}, fingerprint {part.fingerprint}", *extras])
+    images = sum(len(part) for _, part in splits.parts())
+    yield f"cache ready in {seconds:.1f} s ({images / seconds:,.0f} images/s)"
+
+
+def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int = 0, size: int | None = None) -> str:
+    """Write a picture of the training split, and say what is on it. `noise` as `--noise` takes it."""
+    from benchmarks.train.seeding import seed_for
+    from datasets import noise as noises
+    from datasets.inspect.preview import draw
+
+    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise UserError(f"--out {out}: valid: a file ending in .png, .jpg or .webp")
+    kind, ratio = noises.parse(noise) if noise else ("symmetric", 0.0)
+    dataset: Dataset = DATASETS.load(name)(data)
+    splits: Splits = dataset.load(size if size is not None else _recipe_size(dataset))
+    noisy = None
+    text = f"{name}: {len(splits.train.class_names)} classes"
+    if noise:
+        # The seed of a run's label noise (benchmarks/run.py), so that the picture shows what the methods see.
+        derived = seed_for(seed, "noise", dataset.identity(), noises.identity(kind, data))
+        noisy = noises.add_noise(splits.train, kind, ratio, derived)
+        text += f"; {int(noisy.mask.sum()):,} of {len(noisy.mask):,} labels flipped ({noisy.ratio:.2%}), framed red"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draw(splits.train, noisy).save(out)
+    return f"{text}\nwritten: {out}"
+
+
+def _recipe_size(dataset: Dataset) -> int | None:
+    from benchmarks.plan import recipe
+
+    chosen: Any = recipe.load("quick" if dataset.embedded else "paper", dataset.name)
+    size: int | None = chosen.image_size
+    return size

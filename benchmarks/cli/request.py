@@ -1,0 +1,44 @@
+"""What the flags of `run` ask for, as a request that plan.py resolves."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.cli.values import parse_names, parse_noise, parse_seeds
+from benchmarks.plan import grid as plan
+from benchmarks.plan import suite
+from benchmarks.plan.suite import Arm
+
+PAPER_METHODS = ("baseline", "scn", "dul", "conf", "rul")
+
+
+def from_flags(flags: argparse.Namespace) -> plan.Request:
+    """The grid that was asked for. Raises UserError for a value that is not valid."""
+    changes: dict[str, Any] = {
+        "recipe": flags.recipe,
+        "epochs": flags.epochs,
+        "backbone": flags.backbone,
+        "sets": tuple(plan.parse_set(text) for text in flags.set),
+    }
+    if flags.datasets:
+        changes["datasets"] = parse_names(flags.datasets)
+    if flags.noise:
+        changes["noise"] = parse_noise(flags.noise)
+    if flags.seeds:
+        changes["seeds"] = parse_seeds(flags.seeds)
+    if flags.suite:
+        wanted = suite.load(flags.suite)
+        if flags.methods:
+            changes["arms"] = _arms(wanted.arms, parse_names(flags.methods))
+        return plan.from_suite(wanted, flags.data, **changes)
+    arms = tuple(Arm(method=name) for name in (parse_names(flags.methods) if flags.methods else PAPER_METHODS))
+    defaults = {"datasets": ("faces",), "noise": parse_noise("0.1,0.2,0.3"), "seeds": parse_seeds("3")}
+    return plan.Request(arms=arms, **{**defaults, **changes})
+
+
+def _arms(arms: Sequence[Arm], wanted: Sequence[str]) -> tuple[Arm, ...]:
+    """A suite's arms of the wanted methods; methods that the suite lacks come with their defaults."""
+    missing = [Arm(method=name) for name in wanted if name not in {arm.method for arm in arms}]
+    return (*(arm for arm in arms if arm.method in wanted), *missing)

@@ -1,0 +1,231 @@
+"""`bench.py run` and `retry`: from flags to a plan that is printed, launched, followed and summed up."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.cli.progress_bar import View
+from benchmarks.cli.request import from_flags
+from benchmarks.cli.values import parse_jobs, positive
+from benchmarks.launch import estimate
+from benchmarks.launch.backlog import Outcome, Watch
+from benchmarks.launch.concurrency import capacity
+from benchmarks.launch.devices import devices, parts
+from benchmarks.launch.journal import Launch, Launches
+from benchmarks.launch.pool import LocalPool
+from benchmarks.launch.slurm.settings import SlurmSettings
+from benchmarks.launch.status import Survey
+from benchmarks.plan import grid as plan
+from benchmarks.plan.paths import Sources
+from benchmarks.plan.plugins import load_plugins
+from benchmarks.plan.spec import RunSpec
+from benchmarks.store.provenance import collect
+from benchmarks.store.run_folder import Store
+from benchmarks.train.run import RunContext
+from common.errors import UserError
+from datasets.base import Splits
+from methods.core.weights import sha256
+from methods.registry import METHODS
+
+
+class Executor(Protocol):
+    """Where runs are done: the one place in which this machine and a cluster differ."""
+
+    def estimate(self, specs: Sequence[RunSpec], splits: estimate.Loaded) -> list[float]:
+        """Seconds of each run by itself."""
+
+    def announce(self, specs: Sequence[RunSpec], seconds: Sequence[float]) -> str:
+        """What `run` is going to do, for the user to read."""
+
+    def preview(self) -> str:
+        """What a dry run shows beside the runs."""
+
+    def run(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome | None:
+        """Do the runs; None where they are submitted and nobody waits for them."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One `run` or `retry` command, validated."""
+
+    specs: Sequence[RunSpec]
+    context: RunContext
+    launch: Launch
+    device: str
+    jobs: int | None  # at once; None: as many as the machine, or a job's part of one, carries
+    slurm: SlurmSettings | None
+    wait: bool
+    dry_run: bool
+    force: bool
+
+    @classmethod
+    def from_flags(cls, flags: argparse.Namespace) -> Session:
+        """Validate every flag of `run`. Raises UserError; nothing is written."""
+        load_plugins(flags.plugin)
+        request = from_flags(flags)
+        sources = Sources.of(flags.data.resolve(), request.datasets, (noise.kind for noise in request.noise))
+        weights = plan.weights_file(flags.data, flags.weights)
+        specs = plan.resolve(request, sources.data, flags.weights)
+        return cls._made(flags, specs, sources, weights)
+
+    @classmethod
+    def again(cls, flags: argparse.Namespace) -> Session:
+        """The failed and the stale runs of a folder. Raises UserError."""
+        load_plugins(flags.plugin)
+        runs = flags.runs.resolve()
+        survey = Survey(runs)
+        known = {spec.run_id: (spec, launch) for launch in survey.launches.all()[::-1] for spec in launch.specs}
+        specs, launches = [], []
+        for run_id, state in survey.look().items():
+            if state.state not in ("failed", "stale"):
+                continue
+            spec, launch = known.get(run_id) or (state.folder.read_spec(), None)
+            if spec is None:
+                print(f"note: {state.folder.path} does not say what it is of; give its own command again")
+                continue
+            plugins = " ".join(f"--plugin {shlex.quote(str(path))}" for path in (launch.plugins if launch else ()))
+            for name in (one.method for one in (*spec.members, spec)):
+                if name not in METHODS:
+                    raise UserError(f"retry: {spec} needs its plug-in: {plugins or '--plugin FILE'}")
+            specs.append(spec)
+            launches += [launch] if launch else []
+        data = flags.data or next((launch.data for launch in launches), Path("data"))
+        typed = {key: value for launch in launches for key, value in launch.typed.items()}
+        weights = flags.weights or next((launch.weights for launch in launches if launch.weights), None)
+        return cls._made(flags, specs, Sources(data.resolve(), typed), weights)
+
+    @classmethod
+    def _made(
+        cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None
+    ) -> Session:
+        if flags.wait and not flags.slurm:
+            raise UserError("--wait: only with --slurm; runs on this machine are followed anyway")
+        plugins = tuple(path.resolve() for path in flags.plugin)
+        launch = Launch(
+            command=shlex.join(sys.argv),
+            data=sources.data,
+            typed=dict(sources.typed),
+            weights=weights,
+            plugins=plugins,
+            specs=tuple(specs),
+        )
+        context = RunContext(
+            runs=flags.runs.resolve(),
+            sources=sources,
+            device="cpu" if flags.slurm else devices(flags.device)[0],
+            threads=positive("--threads", flags.threads),
+            weights=weights,
+            plugins=plugins,
+            launch=launch.id,
+            tries=positive("--tries", flags.tries),
+            provenance={**collect(), "plugins": {path.name: sha256(path) for path in flags.plugin}},
+        )
+        return cls(
+            specs=specs,
+            context=context,
+            launch=launch,
+            device=flags.device,
+            jobs=parse_jobs(flags.jobs),
+            slurm=SlurmSettings.from_flags(flags) if flags.slurm else None,
+            wait=flags.wait,
+            dry_run=flags.dry_run,
+            force=getattr(flags, "force", False),
+        )
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """The data sets of its runs."""
+        return tuple(dict.fromkeys(spec.dataset for spec in self.specs))
+
+    def run(self) -> int | None:
+        """Print the plan, do it, sum it up. Returns the exit code: 0 all done, 1 some run failed, 130 interrupted; None
+        where there is nothing to report on yet (a dry run; jobs that nobody waits for)."""
+        if not self.specs:
+            print("no run has failed or gone stale")
+            return None
+        store = Store(self.context.runs)
+        splits = self._load_data()
+        todo = plan.make_plan(self.specs, store, force=self.force)
+        executor = self._executor(todo.todo, store)
+        new = self._unqueued(todo.todo)
+        self._print(todo, len(todo.todo) - len(new))
+        if new:
+            print(executor.announce(new, executor.estimate(new, splits)), flush=True)
+        if self.dry_run:
+            print(executor.preview() if new else "", end="")
+            return None
+        for spec in todo.done:
+            store.run(spec).tidy()
+        if not todo.todo:
+            return 0
+        Launches(self.context.runs).prune()
+        if new:
+            self.launch.model_copy(update={"specs": tuple(new)}).save(self.context.runs)
+        try:
+            with View(store, todo.todo) as view:
+                outcome = executor.run(todo.todo, view)
+        except KeyboardInterrupt:
+            print(f"\ninterrupted; {self._afterwards()}")
+            return 130
+        if outcome is None:
+            print(self._afterwards())
+            return None
+        return self._sum_up(outcome, store)
+
+    def _executor(self, todo: Sequence[RunSpec], store: Store) -> Executor:
+        redo = {spec.run_id: mark for spec in todo if self.force and (mark := store.run(spec).fingerprint())}
+        context = replace(self.context, redo=redo)
+        if self.slurm:
+            from benchmarks.launch.slurm.executor import SlurmJobs
+
+            return SlurmJobs(context, self.slurm, self.launch, device=self.device, jobs=self.jobs, wait=self.wait)
+        spread = devices(self.device)
+        room = capacity(self.jobs or parts(spread), todo, context, spread)
+        return LocalPool(replace(context, memory_share=room.memory_share), room.jobs, spread)
+
+    def _unqueued(self, todo: Sequence[RunSpec]) -> list[RunSpec]:
+        """The runs to start: on SLURM, those that no earlier job of this folder is going to do anyway."""
+        if not self.slurm:
+            return list(todo)
+        states = Survey(self.context.runs).look(todo)
+        return [spec for spec in todo if states[spec.run_id].state not in ("queued", "running", "unknown")]
+
+    def _afterwards(self) -> str:
+        """What to do next, when the command ends before its runs do."""
+        runs = f"--runs {shlex.quote(str(self.context.runs))}"
+        if not self.slurm:
+            return f"finished epochs are kept. To go on, give the same command again:\n  python {self.launch.command}"
+        return (
+            f"the jobs go on by themselves\n  look:    python bench.py status {runs}\n"
+            f"  collect: python bench.py report {runs}\n  stop:    python bench.py cancel {runs}"
+        )
+
+    def _load_data(self) -> dict[tuple[str, int | None], Splits]:
+        """Every data set once, here: one that is missing or damaged ends the command before anything runs, and the runs
+        find the cache built."""
+        wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
+        return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
+
+    def _print(self, todo: plan.Plan, queued: int) -> None:
+        print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
+        print(f", {len(todo.partial)} to go on from a checkpoint" if todo.partial else "", end="")
+        print(f", {queued} queued or running already" if queued else "", flush=True)
+        for remark in todo.remarks:
+            print(f"note: {remark}")
+        if self.dry_run:
+            for spec in todo.todo:
+                print(
+                    f"  {spec}  {spec.recipe.name}, {spec.recipe.epochs} epochs, {spec.recipe.backbone}  {spec.folder}"
+                )
+
+    def _sum_up(self, outcome: Outcome, store: Store) -> int:
+        print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed; records under {store.root}")
+        for spec in outcome.failed:
+            print(f"failed: {spec}: {outcome.reasons[spec.run_id]}\n  log: {store.run(spec).log}", file=sys.stderr)
+        return 1 if outcome.failed else 0

@@ -1,0 +1,114 @@
+"""`bench.py status` and `cancel`: what `survey` finds, for people and for scripts. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.launch.journal import Launches
+from benchmarks.launch.slurm import scheduler
+from benchmarks.launch.status import RunState, Survey
+from benchmarks.store.heartbeat import duration
+from common.errors import UserError
+
+ORDER = ("running", "queued", "unknown", "failed", "stale", "corrupt", "done")
+LISTED = 20  # queued runs are told by name up to so many
+WATCH_SECONDS = 5.0
+
+
+def text(runs: Path, states: Iterable[RunState]) -> str:
+    """Counts, then a line a run that is not done."""
+    known = [one for one in states if one.state != "absent"]
+    if not known:
+        return f"no runs under {runs}"
+    counts = Counter(one.state for one in known)
+    lines = [", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])]
+    for state in ORDER[:-1]:
+        some = [one for one in known if one.state == state]
+        if state == "queued" and len(some) > LISTED:
+            jobs = sorted({one.job.partition("_")[0] for one in some if one.job})
+            lines.append(f"  queued   {len(some)} runs" + (f" in jobs {', '.join(jobs)}" if jobs else ""))
+            continue
+        for one in some:
+            lines.append(f"  {state:<8} {one.folder.path.relative_to(runs)}  {_detail(one)}".rstrip())
+            if one.log:
+                lines.append(f"           log: {one.log}")
+    if counts["failed"] + counts["stale"]:
+        lines.append("`python bench.py retry` runs the failed and the stale ones again, each from its last checkpoint")
+    return "\n".join(lines)
+
+
+def as_json(runs: Path, states: Iterable[RunState]) -> str:
+    """A list of objects, one a run."""
+    return json.dumps([_fields(runs, one) for one in states if one.state != "absent"], indent=1)
+
+
+def status(runs: Path, *, as_json_list: bool = False) -> str:
+    """The state of every run below `runs`."""
+    if not runs.is_dir():
+        return "[]" if as_json_list else f"no runs under {runs}"
+    states = _sorted(Survey(runs).look().values())
+    return as_json(runs, states) if as_json_list else text(runs, states)
+
+
+def watch(runs: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """The status again and again, until nothing is queued or running."""
+    survey = Survey(runs)
+    while True:
+        states = _sorted(survey.look().values())
+        yield text(runs, states)
+        if not any(one.state in ("queued", "running", "unknown") for one in states):
+            return
+        pause(WATCH_SECONDS)
+
+
+def cancel(runs: Path) -> str:
+    """Cancel the SLURM jobs that were submitted from this runs folder, and nothing else. Raises UserError."""
+    launches = [launch for launch in Launches(runs).all() if launch.arrays and not launch.cancelled]
+    names = [launch.job_name(array) for launch in launches for array in range(len(launch.arrays))]
+    queue = scheduler.tasks(names)
+    if queue is None:
+        raise UserError("cancel: SLURM does not answer (squeue); nothing was cancelled")
+    jobs = sorted({task.array_job for task in queue.values()})
+    if not scheduler.cancel(jobs):
+        raise UserError(f"cancel: SLURM did not take the order; try `scancel {' '.join(jobs)}`")
+    for launch in launches:
+        launch.model_copy(update={"cancelled": True}).save(runs)
+    if not jobs:
+        return f"nothing that was submitted from {runs} is queued or running on SLURM"
+    return f"cancelled {len(queue)} jobs: {', '.join(jobs)}; finished runs and checkpoints are kept"
+
+
+def _sorted(states: Iterable[RunState]) -> list[RunState]:
+    return sorted(states, key=lambda one: one.folder.path)
+
+
+def _detail(one: RunState) -> str:
+    progress = one.progress if one.state == "running" else None
+    if not progress:
+        return one.detail
+    speed, left = progress.get("images_per_second"), progress.get("seconds_left")
+    facts = [
+        one.detail,
+        f"{speed:,.0f} images/s" if speed else "",
+        f"{duration(left)} left" if left is not None else "",
+        f"job {one.job}" if one.job else "",
+    ]
+    return ", ".join(filter(None, facts))
+
+
+def _fields(runs: Path, one: RunState) -> dict[str, Any]:
+    progress = one.progress or {}
+    return {
+        "run": str(one.folder.path.relative_to(runs)),
+        "state": one.state,
+        "detail": one.detail,
+        **{key: progress.get(key) for key in ("epoch", "epochs", "images_per_second", "seconds_left")},
+        "node": progress.get("host"),
+        "job": one.job,
+        "log": str(one.log) if one.log else None,
+    }

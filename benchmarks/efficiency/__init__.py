@@ -1,1 +1,0 @@
-"""How fast a run is, and how fast it could be: `python -m benchmarks.efficiency` (docs/performance.md)."""

@@ -1,0 +1,103 @@
+"""What was launched on a runs folder: which runs, where their data lie, and the SLURM jobs that do them. Torch-free.
+
+One file a `run` or `retry`, `RUNS/.launches/ID.json`, written before anything starts. `status` finds the runs there
+that have left no trace yet, `cancel` the jobs. SLURM knows the jobs by a name made of the launch's id, so that they are
+found even where the launcher died between submitting them and noting their numbers. Nothing of it can run any code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import shutil
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from benchmarks.plan.spec import RunSpec
+from benchmarks.store import lease as claim
+from common.errors import UserError
+from common.files import atomic_write
+
+FOLDER = ".launches"
+
+
+class Launch(BaseModel):
+    """One command's runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex[:12], pattern="^[0-9a-f]{12}$")
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    user: str = Field(default_factory=getpass.getuser)
+    command: str
+    launcher: dict[str, Any] = Field(default_factory=claim.process)
+    data: Path
+    typed: dict[str, str] = {}  # see benchmarks/sources.py
+    weights: Path | None = None
+    plugins: tuple[Path, ...] = ()
+    specs: tuple[RunSpec, ...]
+    # SLURM only: array -> task -> ids of the runs that it does one after the other; and the arrays' job numbers.
+    arrays: tuple[tuple[tuple[str, ...], ...], ...] = ()
+    jobs: tuple[str, ...] = ()
+    cancelled: bool = False
+
+    def job_name(self, array: int) -> str:
+        """What SLURM calls the jobs of an array."""
+        return f"bench-{self.id}-{array}"
+
+    def folder(self, runs: Path) -> Path:
+        """Where submitit keeps what it submits, and the jobs' output."""
+        return runs / FOLDER / self.id
+
+    def save(self, runs: Path) -> None:
+        """Write it. Raises UserError where the runs folder cannot be written."""
+        try:
+            with atomic_write(runs / FOLDER / f"{self.id}.json") as file:
+                file.write(self.model_dump_json())
+        except OSError as error:
+            raise UserError(f"--runs {runs}: cannot be written ({error.strerror})") from None
+
+    def forget(self, runs: Path) -> None:
+        """Remove it, as if it had never been written."""
+        with contextlib.suppress(OSError):
+            (runs / FOLDER / f"{self.id}.json").unlink()
+
+
+class Launches:
+    """The launches on a runs folder, newest first; read once each."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._read: dict[Path, tuple[int, Launch | None]] = {}
+
+    def all(self) -> list[Launch]:
+        """Every launch that can be read; a damaged file is no launch."""
+        found = []
+        for path in (self.runs / FOLDER).glob("*.json"):
+            try:
+                changed = path.stat().st_mtime_ns
+                if path not in self._read or self._read[path][0] != changed:
+                    self._read[path] = changed, _read(path)
+            except OSError:
+                continue
+            if launch := self._read[path][1]:
+                found.append(launch)
+        return sorted(found, key=lambda launch: launch.created, reverse=True)
+
+    def prune(self) -> None:
+        """Remove the launches all of whose runs have a record: nothing is left to be said of them."""
+        for launch in self.all():
+            if all((self.runs / spec.folder / "record.json").exists() for spec in launch.specs):
+                shutil.rmtree(launch.folder(self.runs), ignore_errors=True)
+                launch.forget(self.runs)
+
+
+def _read(path: Path) -> Launch | None:
+    try:
+        return Launch.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError):
+        return None

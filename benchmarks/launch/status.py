@@ -1,0 +1,172 @@
+"""Where all runs of a folder stand: from what they have left there, and from what was launched on it. Torch-free."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.launch.journal import Launch, Launches
+from benchmarks.launch.slurm import scheduler
+from benchmarks.plan.spec import RunSpec
+from benchmarks.store import lease as claim
+from benchmarks.store.run_folder import RunFolder, Store
+
+ASK_SECONDS = 5.0
+Queue = dict[tuple[str, int], scheduler.Task]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run. `state`: queued, running, done, failed, stale, corrupt, absent (never started, by nobody who lives), or
+    unknown (SLURM does not answer). `verdict`: the failure is of the latest launch, so nobody is to try it again."""
+
+    folder: RunFolder
+    state: str
+    detail: str = ""
+    progress: dict[str, Any] | None = None
+    job: str | None = None
+    log: Path | None = None
+    verdict: bool = False
+    launch: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which launch a run is in and, on SLURM, where."""
+
+    launch: Launch
+    spec: RunSpec
+    array: int | None = None
+    task: int = 0
+
+    @property
+    def job(self) -> str | None:
+        """The job's number, as far as it was noted."""
+        if self.array is None or self.array >= len(self.launch.jobs):
+            return None
+        single = len(self.launch.arrays[self.array]) == 1
+        return self.launch.jobs[self.array] + ("" if single else f"_{self.task}")
+
+
+class Survey:
+    """Looks at a runs folder, again and again where asked to."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs, self.store, self.launches = runs, Store(runs), Launches(runs)
+        self._asked, self._names = float("-inf"), set[str]()
+        self._answer: Queue | None = None
+
+    def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunState]:
+        """Run id (of folders that say none, the path) -> state; of these runs, or of all in the folder."""
+        now = self.store.now()
+        places = self._places()
+        if specs is None:
+            folders = {folder.path.name.rpartition("-")[2]: folder for folder in self.store.folders()}
+            folders |= {run_id: self.store.run(place.spec) for run_id, place in places.items()}
+        else:
+            folders = {spec.run_id: self.store.run(spec) for spec in specs}
+        found = {run_id: _on_disk(folder, now) for run_id, folder in folders.items()}
+        open_places = {
+            run_id: places[run_id] for run_id, state in found.items() if run_id in places and state.state != "done"
+        }
+        names = {p.launch.job_name(p.array) for p in open_places.values() if p.array is not None}
+        queue = self._queue(names)
+        for run_id, place in open_places.items():
+            judge = _launched_here if place.array is None else _on_slurm
+            found[run_id] = judge(found[run_id], place, queue, self.runs)
+        return found
+
+    def _queue(self, names: set[str]) -> Queue | None:
+        """What SLURM says of these job names; it is not asked more often than every five seconds."""
+        if time.monotonic() - self._asked > ASK_SECONDS or not names <= self._names:
+            self._answer, self._names, self._asked = scheduler.tasks(sorted(names)), names, time.monotonic()
+        return self._answer
+
+    def _places(self) -> dict[str, Place]:
+        """The latest launch of each run."""
+        places: dict[str, Place] = {}
+        for launch in self.launches.all():
+            if launch.cancelled:
+                continue
+            if not launch.arrays:
+                for spec in launch.specs:
+                    places.setdefault(spec.run_id, Place(launch, spec))
+                continue
+            by_id = {spec.run_id: spec for spec in launch.specs}
+            for array, tasks in enumerate(launch.arrays):
+                for task, run_ids in enumerate(tasks):
+                    for run_id in run_ids:
+                        if run_id in by_id:
+                            places.setdefault(run_id, Place(launch, by_id[run_id], array, task))
+        return places
+
+
+def _on_disk(folder: RunFolder, now: float) -> RunState:
+    status = folder.status(now)
+    job = (status.progress or {}).get("job")
+    log = folder.log if status.state == "failed" else None
+    return RunState(
+        folder, status.state, status.detail, progress=status.progress, job=job, log=log, launch=status.launch
+    )
+
+
+def _launched_here(state: RunState, place: Place, queue: object, runs: Path) -> RunState:
+    """A run of a local launch: queued as long as its launcher lives."""
+    if state.state == "running":
+        return state
+    launcher = place.launch.launcher
+    lives = launcher.get("where") == claim.where() and not claim.died_here(launcher)
+    if _failed_under(state, place):
+        return replace(state, verdict=True)
+    return replace(state, state="queued", detail=_next(state), log=None) if lives else state
+
+
+def _on_slurm(state: RunState, place: Place, queue: Queue | None, runs: Path) -> RunState:
+    """A run of a SLURM launch: queued as long as its job is; failed when that has left without a result."""
+    if _failed_under(state, place):
+        return replace(state, verdict=True, job=place.job)
+    if state.state == "running" and (queue is None or state.launch != place.launch.id):
+        return state
+    if queue is None:
+        return replace(state, state="unknown", detail="SLURM does not answer", job=place.job)
+    assert place.array is not None
+    task = queue.get((place.launch.job_name(place.array), place.task))
+    if task is not None and state.state == "running":
+        return replace(state, job=task.job)
+    if task is not None:
+        where = f"next on {task.node}" if task.node else task.reason
+        detail = ", ".join(filter(None, [f"job {task.job}", where, _next(state)]))
+        return replace(state, state="queued", detail=detail, job=task.job, log=None)
+    if len(place.launch.jobs) <= place.array and not claim.died_here(place.launch.launcher):
+        return replace(state, state="queued", detail="being submitted", log=None)
+    if state.state == "failed":  # in an earlier launch, and this one never came to it
+        return replace(state, job=place.job)
+    log = None if place.job is None else place.launch.folder(runs) / f"{place.job}_0_log.out"
+    last = f": {line}" if log and (line := _last_line(log)) else ""
+    detail = f"its job {place.job or ''} ended without a result{last}".replace("  ", " ")
+    return replace(state, state="failed", detail=detail, job=place.job, log=log)
+
+
+def _failed_under(state: RunState, place: Place) -> bool:
+    mark = state.folder.failed_under()
+    return state.state == "failed" and mark is not None and mark[0] == place.launch.id
+
+
+def _next(state: RunState) -> str:
+    """What a queued run has behind it."""
+    done = (state.progress or {}).get("epoch")
+    return f"goes on after epoch {done}" if done else ""
+
+
+def _last_line(log: Path) -> str:
+    """The last line of a job's output that says something."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

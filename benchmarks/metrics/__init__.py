@@ -1,0 +1,1 @@
+"""Numbers from stored predictions: accuracy, ranking, calibration, label errors. No torch."""

@@ -1,0 +1,233 @@
+"""From what a user asked for to the list of runs: everything is resolved and validated before anything runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import methods
+from benchmarks.plan import recipe as recipes
+from benchmarks.plan.recipe import Recipe
+from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.plan.suite import Arm, Suite
+from benchmarks.store.run_folder import RunFolder, Store
+from common.errors import UserError
+from common.registry import unknown
+from datasets.augment.pipeline import Pipeline
+from datasets.noise import identity
+from datasets.registry import DATASETS
+from methods.core.backbones import BACKBONES
+from methods.core.weights import IMAGENET, sha256
+from methods.registry import METHODS
+
+MSCELEB = Path("weights") / "resnet18_msceleb.pth"  # below the data folder
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line or a suite asks for. `recipe` None: `paper` on real data, `quick` on embedded data."""
+
+    arms: tuple[Arm, ...]
+    datasets: tuple[str, ...]
+    noise: tuple[Noise, ...]
+    seeds: tuple[int, ...]
+    recipe: str | None = None
+    epochs: int | None = None
+    backbone: str | None = None
+    sets: tuple[tuple[str, str, Any], ...] = ()  # (method or "recipe", dotted key, value), from --set
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs in the order they start, split by what is there already. `remarks` are for the user to read."""
+
+    todo: tuple[RunSpec, ...]
+    done: tuple[RunSpec, ...]
+    partial: tuple[RunSpec, ...]  # of `todo`: have a checkpoint to go on from
+    remarks: tuple[str, ...] = field(default=())
+
+
+def parse_set(text: str) -> tuple[str, str, Any]:
+    """`rul.variant=released` -> ("rul", "variant", "released"); values are JSON where they parse, else strings."""
+    target, equals, value = text.partition("=")
+    owner, dot, key = target.partition(".")
+    if not (equals and dot and owner and key):
+        raise UserError(f"--set {text}: expected METHOD.KEY=VALUE, e.g. rul.variant=released or recipe.lr=0.01")
+    try:
+        return owner, key, json.loads(value)
+    except json.JSONDecodeError:
+        return owner, key, value
+
+
+def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
+    """A suite's grid over whichever of its data sets are present below `data`, or over its stand-in where none is."""
+    present = tuple(name for name in suite.datasets if name in DATASETS and DATASETS.load(name)(data).present())
+    if not present:
+        if suite.stand_in is None:
+            raise UserError(f"suite '{suite.name}': none of {', '.join(suite.datasets)} is present under {data}")
+        present = (suite.stand_in,)
+    values: dict[str, Any] = {
+        "arms": suite.arms,
+        "datasets": present,
+        "noise": tuple(Noise(kind=suite.noise_kind, ratio=ratio) for ratio in suite.noise),
+        "seeds": suite.seeds,
+    }
+    return Request(**{**values, **changes})
+
+
+def resolve(request: Request, data: Path, weights: Path | None = None) -> list[RunSpec]:
+    """Every run of a request, seeds outermost so that a table fills evenly.
+
+    Raises UserError for an unknown name, setting or value, before anything is written.
+    """
+    called = {name: DATASETS.load(name)(data).identity() for name in request.datasets}
+    kinds = {noise.kind: identity(noise.kind, data) for noise in request.noise}
+    by_dataset = {name: _recipe(request, name) for name in called}
+    pretrained = {name: _weights(recipe, data, weights) for name, recipe in by_dataset.items()}
+    recipe_sets = {f"recipe.{key}": value for owner, key, value in request.sets if owner == "recipe"}
+    resolved = {
+        (row, name): _config(arm, recipe, request.sets)
+        for row, arm in enumerate(request.arms)
+        for name, recipe in by_dataset.items()
+    }
+    specs = [
+        RunSpec(
+            dataset=called[name],
+            method=arm.method,
+            noise=Noise(kind=kinds[noise.kind], ratio=noise.ratio),
+            seed=seed,
+            recipe=recipe,
+            weights=pretrained[name],
+            config=resolved[row, name][0],
+            overrides={**resolved[row, name][1], **recipe_sets},
+        )
+        for seed in request.seeds
+        for name, recipe in by_dataset.items()
+        for noise in request.noise
+        for row, arm in enumerate(request.arms)
+    ]
+    specs = [run for spec in (_with_members(spec, request.sets) for spec in specs) for run in (*spec.members, spec)]
+    chosen = {spec.method for spec in specs}
+    for owner, key, _ in request.sets:
+        if owner != "recipe" and owner not in chosen:
+            raise UserError(
+                f"--set {owner}.{key}: '{owner}' is not among the methods: {', '.join(sorted(chosen))}, recipe"
+            )
+    return list({spec.run_id: spec for spec in specs}.values())
+
+
+def make_plan(specs: Sequence[RunSpec], store: Store, *, force: bool = False) -> Plan:
+    """Split runs into finished ones and those to do. `force` does finished ones again (the old ones are set aside)."""
+    folders = {spec.run_id: store.run(spec) for spec in specs}
+    done = set() if force else {spec.run_id for spec in specs if folders[spec.run_id].done()}
+    todo = tuple(spec for spec in specs if spec.run_id not in done)
+    return Plan(
+        todo=todo,
+        done=tuple(spec for spec in specs if spec.run_id in done),
+        partial=tuple(spec for spec in todo if not force and folders[spec.run_id].resumable()),
+        remarks=tuple(_remarks(specs, (folders[spec.run_id] for spec in todo))),
+    )
+
+
+def _recipe(request: Request, dataset: str) -> Recipe:
+    entry = DATASETS.load(dataset)
+    changes: dict[str, Any] = {key: value for owner, key, value in request.sets if owner == "recipe"}
+    changes |= {k: v for k, v in (("epochs", request.epochs), ("backbone", request.backbone)) if v is not None}
+    recipe = recipes.load(request.recipe or ("quick" if entry.embedded else "paper"), dataset, **changes)
+    if recipe.backbone not in BACKBONES:
+        raise unknown("backbone", recipe.backbone, BACKBONES)
+    Pipeline(recipe.augment, recipe.mean, recipe.std, crop=recipe.crop)  # raises for a bad operation
+    return recipe
+
+
+def _config(arm: Arm, recipe: Recipe, sets: Iterable[tuple[str, str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All settings of an arm under a recipe, and those that the user or suite chose (dotted)."""
+    cls = METHODS.load(arm.method)
+    chosen = dict(arm.set) | {key: value for owner, key, value in sets if owner == arm.method}
+    fitting = {key: value for key, value in recipe.method.items() if key.partition(".")[0] in cls.Config.model_fields}
+    usual = methods.validate_config(arm.method, cls, _nested(fitting)).model_dump(mode="json")
+    config = methods.validate_config(arm.method, cls, _nested({**fitting, **chosen})).model_dump(mode="json")
+    # A setting given its default value is no other arm: it is not named as one.
+    return config, {key: value for key, value in chosen.items() if _at(config, key) != _at(usual, key)}
+
+
+def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpec:
+    """The spec with the runs it is made of: same data, recipe and label noise; settings as `sets` says of their method.
+
+    A member of the spec's own seed is the plain run of that seed. The others are marked by `noise_seed`: no reader
+    takes them for more seeds of their method.
+    """
+    cls = METHODS.load(spec.method)
+    members = []
+    for name, seed in cls.members(methods.validate_config(spec.method, cls, spec.config), spec.seed):
+        config, changed = _config(Arm(method=name), spec.recipe, sets)
+        changed |= {f"recipe.{key}": value for owner, key, value in sets if owner == "recipe"}
+        own = {"method": name, "seed": seed, "config": config, "overrides": changed}
+        shared = {key: getattr(spec, key) for key in ("dataset", "noise", "recipe", "weights")}
+        members.append(RunSpec(**shared, **own, noise_seed=None if seed == spec.seed else spec.seed))
+    return RunSpec.model_validate({**spec.model_dump(), "members": members}) if members else spec
+
+
+def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
+    """{"relabel.epoch": 2} -> {"relabel": {"epoch": 2}}."""
+    tree: dict[str, Any] = {}
+    for key, value in dotted.items():
+        *path, leaf = key.split(".")
+        node = tree
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise UserError(f"setting '{key}' and its part '{part}' cannot both be given")
+        node[leaf] = value
+    return tree
+
+
+def _at(tree: dict[str, Any], dotted: str) -> Any:
+    """The value at "relabel.epoch"."""
+    for part in dotted.split("."):
+        tree = tree[part]
+    return tree
+
+
+def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
+    """What identifies the pretrained weights: a file's sha256, "imagenet", or None for training from scratch."""
+    if given is not None:
+        if not given.is_file():
+            raise UserError(f"--weights {given}: no such file")
+        return sha256(given)
+    if recipe.pretrained == "msceleb":
+        path = weights_file(data, None)
+        return None if path is None else sha256(path)
+    return IMAGENET if recipe.pretrained == IMAGENET else None
+
+
+def weights_file(data: Path, given: Path | None) -> Path | None:
+    """The file of pretrained weights on this machine: the one given, else the usual one where it is there."""
+    path = given or data / MSCELEB
+    return path.resolve() if given or path.is_file() else None
+
+
+def _remarks(specs: Sequence[RunSpec], folders: Iterable[RunFolder]) -> Iterable[str]:
+    """What the user should know before the runs start."""
+    for dataset in dict.fromkeys(
+        spec.dataset for spec in specs if spec.recipe.pretrained == "msceleb" and not spec.weights
+    ):
+        yield (
+            f"{dataset}: the paper starts from a ResNet-18 pretrained on MS-Celeb-1M; without {MSCELEB} under the data "
+            "folder or --weights these runs start from scratch and are not comparable with the published numbers"
+        )
+    if count := sum(spec.noise_seed is not None for spec in specs):
+        yield f"{count} of the runs are members of ensembles, beyond the seeds asked for"
+    late = {
+        spec.method: spec.config["relabel"]["epoch"]
+        for spec in specs
+        if spec.config["relabel"]["enabled"] and spec.config["relabel"]["epoch"] > spec.recipe.epochs
+    }
+    for method, epoch in late.items():
+        yield f"{method}: relabelling never begins (epoch {epoch}); --set {method}.relabel.epoch=N changes that"
+    for folder in folders:
+        if (status := folder.status()).state == "corrupt":
+            yield f"{folder.path}: {status.detail}; the old file is kept aside and the run done again"

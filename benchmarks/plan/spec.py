@@ -1,0 +1,70 @@
+"""One run, fully resolved: what decides its numbers and nothing else (no paths, no device, no host)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmarks.plan.recipe import Recipe
+
+# Raised by one whenever the same settings would give other numbers than before (a mended loss, another protocol).
+PROTOCOL = 1
+
+
+class Noise(BaseModel):
+    """Label noise of the training set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = "symmetric"
+    ratio: float = Field(0.0, ge=0, lt=1)
+
+    def __str__(self) -> str:
+        return f"{self.ratio:.2f}" if self.kind == "symmetric" else f"{self.kind}-{self.ratio:.2f}"
+
+
+class RunSpec(BaseModel):
+    """A run's identity. Two specs with the same `run_id` give the same numbers on the same machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    protocol: int = PROTOCOL
+    dataset: str
+    method: str
+    noise: Noise = Noise()
+    seed: int = Field(ge=0)
+    recipe: Recipe
+    weights: str | None = None  # sha256 of the pretrained file, "imagenet", or None: from scratch
+    config: dict[str, Any] = Field(default_factory=dict)  # every method setting, defaults included
+    overrides: dict[str, Any] = Field(default_factory=dict)  # those that the user or suite set; a label, not identity
+    members: tuple[RunSpec, ...] = ()  # finished runs whose networks this one takes instead of training
+    noise_seed: int | None = None  # set in such a member: the seed of its label noise, that of the run it is for
+
+    @cached_property
+    def run_id(self) -> str:
+        """Eight hex digits of the resolved settings' hash."""
+        identity = self.model_dump(mode="json", exclude={"overrides": True, "recipe": {"source"}, "members": True})
+        if self.members:
+            identity["members"] = [member.run_id for member in self.members]
+        if self.noise_seed is None:  # so that most runs' ids are what they were before there were ensembles
+            del identity["noise_seed"]
+        if not self.recipe.compile:  # likewise
+            del identity["recipe"]["compile"]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def folder(self) -> PurePosixPath:
+        """Where the run lies below the runs folder: readable, and unique by the id."""
+        noise = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"noise-{self.noise}")
+        dataset = "".join(c if c.isalnum() or c in "-._" else "-" for c in self.dataset)
+        return PurePosixPath(dataset, self.method, noise, f"seed-{self.seed}-{self.run_id}")
+
+    def __str__(self) -> str:
+        changed = "".join(f" {key}={value}" for key, value in self.overrides.items())
+        of = "" if self.noise_seed is None else f" (labels of seed {self.noise_seed})"
+        return f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}"

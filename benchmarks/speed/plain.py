@@ -1,0 +1,156 @@
+"""The yardstick: a training loop as the public implementations of these methods write it.
+
+DataLoader workers, one Pillow image and torchvision's transforms per sample, loss and logs read back every step,
+float32, images in their usual layout, an optimizer with its defaults. The data come as in those repositories: small
+images as arrays (FER2013, CIFAR-10), larger ones as JPEG files, here held in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from benchmarks.plan.recipe import Recipe
+from benchmarks.plan.spec import RunSpec
+from benchmarks.speed.loops import Segment
+from benchmarks.train.build import build_method
+from datasets.base import ImageSet, Splits
+from methods.core.base import Batch, Clock
+
+WORKERS = 4  # as in RUL's and SCN's released code
+JPEG_FROM = 64  # pixels a side
+DISTINCT = 2048  # images encoded: beyond it they repeat, so that the first step need not wait for a whole data set
+
+
+class Plain:
+    """The usual loop, from samples to weights."""
+
+    def __init__(self, spec: RunSpec, splits: Splits, device: torch.device) -> None:
+        recipe = spec.recipe
+        self.device = device
+        self.method = build_method(spec, splits.train).to(device).train()
+        groups = [{"params": group.params, "lr": recipe.lr} for group in self.method.param_groups()]
+        if recipe.optimizer == "adam":
+            self.optimizer: torch.optim.Optimizer = torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
+        else:
+            self.optimizer = torch.optim.SGD(
+                groups, lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+            )
+        self.clip_value = recipe.clip_value
+        self.clock = Clock(recipe.epochs - 1, 0, recipe.epochs, 1)
+        warnings.filterwarnings("ignore", "This DataLoader will create")  # more workers than cores: usual, too
+        self.loader = DataLoader(
+            Samples(splits.train, recipe),
+            batch_size=recipe.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=WORKERS,
+            pin_memory=device.type == "cuda",
+            persistent_workers=True,
+        )
+        self.batches = self._endless()
+
+    def run(self, steps: int) -> Segment:
+        """Steps after one that is not counted: starting the workers is not held against it."""
+        self._step()
+        started = time.perf_counter()
+        images = sum(self._step() for _ in range(steps))
+        return Segment(images, time.perf_counter() - started)
+
+    def _endless(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        while True:
+            yield from self.loader
+
+    def _step(self) -> int:
+        batch = Batch(*(part.to(self.device) for part in next(self.batches)))
+        step = self.method.training_step(batch, self.clock)
+        self.optimizer.zero_grad()
+        step.loss.backward()
+        if self.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(self.method.parameters(), self.clip_value)
+        self.optimizer.step()
+        self.logged = {"loss": step.loss.item(), **{name: value.item() for name, value in step.logs.items()}}
+        return len(batch.images)
+
+
+class Samples(Dataset):
+    """Images one by one: decoded, transformed, as tensors."""
+
+    def __init__(self, images: ImageSet, recipe: Recipe) -> None:
+        self.labels = images.labels
+        self.arrays = images.images
+        self.files: list[bytes] = []
+        if self.arrays.shape[1] >= JPEG_FROM:
+            self.files = [_jpeg(array) for array in self.arrays[:DISTINCT]]
+        self.mode = "L" if self.arrays.shape[3] == 1 else "RGB"
+        self.transform = _transform(recipe, self.arrays.shape[3])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int, int]:
+        if self.files:
+            image = Image.open(io.BytesIO(self.files[index % len(self.files)])).convert(self.mode)
+        else:
+            image = _image(self.arrays[index])
+        return self.transform(image), int(self.labels[index]), index
+
+
+def _image(array: np.ndarray) -> Image.Image:
+    return Image.fromarray(array[..., 0] if array.shape[2] == 1 else array)
+
+
+def _jpeg(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    _image(array).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def _flip_or_noise(op: dict[str, Any]) -> Callable[[Image.Image], Image.Image]:
+    """RUL's released code: on half of the samples, mirror or add noise to the array."""
+
+    def apply(image: Image.Image) -> Image.Image:
+        if random.random() >= op.get("p", 0.5):
+            return image
+        if random.random() < 0.5:
+            return transforms.functional.hflip(image)
+        pixels = np.asarray(image, dtype=np.float64)
+        noise = np.random.normal(0, op.get("variance", 30) ** 0.5, pixels.shape)
+        return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
+
+    return apply
+
+
+ON_IMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "flip": lambda op: transforms.RandomHorizontalFlip(op.get("p", 0.5)),
+    "crop": lambda op: transforms.RandomCrop(op["size"], padding=op.get("padding") or None),
+    "flip_or_noise": _flip_or_noise,
+    "resized_crop": lambda op: transforms.RandomResizedCrop(op["size"]),
+}
+
+
+def _transform(recipe: Recipe, channels: int) -> Callable[[Image.Image], Tensor]:
+    """The recipe's augmentation in torchvision's per-sample transforms."""
+    steps: list[Any] = [ON_IMAGES[op["op"]](op) for op in recipe.augment if op["op"] in ON_IMAGES]
+    steps.append(transforms.ToTensor())
+    mean, std = recipe.mean, recipe.std
+    if channels == 1 and len(mean) == 3:
+        mean, std = (sum(mean) / 3,), (sum(std) / 3,)
+    steps.append(transforms.Normalize(mean, std))
+    steps += [
+        transforms.RandomErasing(op.get("p", 0.5), tuple(op.get("scale", (0.02, 0.33))))
+        for op in recipe.augment
+        if op["op"] == "erase"
+    ]
+    return transforms.Compose(steps)

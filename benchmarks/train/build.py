@@ -1,0 +1,105 @@
+"""From a spec to what trains: labels, network, augmentation and images on the run's device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import methods
+from benchmarks.plan.paths import Sources
+from benchmarks.plan.recipe import Recipe
+from benchmarks.plan.spec import RunSpec
+from benchmarks.train.compile import compile_backbone
+from benchmarks.train.evaluate import EvaluationSplit
+from benchmarks.train.loader import Feed
+from benchmarks.train.precision import Precision
+from benchmarks.train.seeding import seed_for
+from benchmarks.train.trainer import TrainingData
+from common.errors import UserError
+from datasets.augment.pipeline import Pipeline
+from datasets.base import ImageSet, Splits
+from datasets.noise import NoisyLabels, add_noise
+from methods.core.base import Method
+from methods.core.weights import IMAGENET, load_weights, sha256
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A run before its first step."""
+
+    method: Method  # on its device, channels_last
+    pipeline: Pipeline
+    data: TrainingData
+    precision: Precision
+    compiled: bool  # whether training runs compiled code, as its recipe may ask
+
+
+def assemble(spec: RunSpec, method: Method, splits: Splits, given: np.ndarray, device: torch.device) -> Assembled:
+    """Bring a freshly built (or loaded) method and its data to the device; given [N] are the training labels."""
+    precision = Precision.of(spec.recipe, device)
+    method = method.to(memory_format=torch.channels_last).to(device)
+    data = TrainingData(
+        train=Feed(splits.train.images, device),
+        given=given,
+        clean=splits.train.labels,
+        test=_evaluation_split(splits.test, device),
+        validation=None if splits.validation is None else _evaluation_split(splits.validation, device),
+    )
+    _, native, _, channels = splits.train.images.shape
+    size = spec.recipe.input_size(native)
+    shape = (spec.recipe.batch_size, channels, size, size)
+    compiled = spec.recipe.compile and not spec.members and compile_backbone(method.backbone, shape, precision)
+    return Assembled(method, recipe_pipeline(spec.recipe, channels, method.extra_augment), data, precision, compiled)
+
+
+def label_noise(spec: RunSpec, train: ImageSet, sources: Sources) -> NoisyLabels:
+    """The training labels of a run. They depend on data set, kind, ratio and seed alone: all methods see the same."""
+    seed = seed_for(spec.seed if spec.noise_seed is None else spec.noise_seed, "noise", spec.dataset, spec.noise.kind)
+    return add_noise(train, sources.noise_kind(spec.noise.kind), spec.noise.ratio, seed)
+
+
+def recipe_pipeline(recipe: Recipe, channels: int, extra: Sequence[Mapping[str, Any]] = ()) -> Pipeline:
+    """The recipe's normalisation and augmentation, and the `extra` operations that a method is made for.
+
+    An extra operation that the recipe has already is not done twice. A colour recipe on grey images takes the mean of
+    its channels' values.
+    """
+    ops = [*recipe.augment, *(op for op in extra if op["op"] not in {own["op"] for own in recipe.augment})]
+    mean, std = recipe.mean, recipe.std
+    if channels == 1:
+        mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)
+    return Pipeline(ops, mean, std, crop=recipe.crop)
+
+
+def build_method(spec: RunSpec, train: ImageSet) -> Method:
+    """The method of a run, freshly initialised from the run's seed, on the CPU; without pretrained weights."""
+    torch.manual_seed(seed_for(spec.seed, "init"))
+    return methods.create(
+        spec.method,
+        num_classes=len(train.class_names),
+        backbone=spec.recipe.backbone,
+        image_size=spec.recipe.input_size(train.images.shape[1]),
+        channels=train.images.shape[3],
+        **spec.config,
+    )
+
+
+def load_pretrained(method: Method, spec: RunSpec, file: Path | None) -> None:
+    """Set the backbone from the weights that the spec names. Raises UserError when `file` is not those."""
+    if spec.weights is None:
+        return
+    if spec.weights == IMAGENET:
+        load_weights(method.backbone, IMAGENET)
+    elif file is None or sha256(file) != spec.weights:
+        raise UserError(f"weights: {file or 'no file'} is not the one of this run (sha256 {spec.weights[:12]})")
+    else:
+        load_weights(method.backbone, file)
+
+
+def _evaluation_split(images: ImageSet, device: torch.device) -> EvaluationSplit:
+    return EvaluationSplit(Feed(images.images, device), images.labels, images.soft_labels)

@@ -1,0 +1,98 @@
+"""Predictions of a trained method on a whole split, in one view or ten crops, and the metrics of an epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.metrics import metrics
+from benchmarks.train.loader import Feed
+from benchmarks.train.precision import Precision
+from datasets.augment.pipeline import Pipeline
+from methods.core.base import Method, Prediction
+
+View = Literal["single", "ten_crop"]
+EVALUATION_BATCH = 512  # images a forward pass; ten crops count as ten
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Predictions of one split on the host."""
+
+    logits: np.ndarray  # [N, K] float32
+    uncertainty: np.ndarray  # [N] float32
+    features: np.ndarray  # [N, D] float16: read by t-SNE only
+
+    @property
+    def free_uncertainty(self) -> np.ndarray:
+        """1 - max softmax [N] of the same logits."""
+        return (1 - metrics.softmax(self.logits).max(axis=1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class EvaluationSplit:
+    """A split to evaluate on: its images on the device, its labels on the host."""
+
+    feed: Feed
+    labels: np.ndarray
+    soft_labels: np.ndarray | None = None
+
+    def metrics(self, outputs: Outputs) -> dict[str, float | None]:
+        """All metrics of `outputs` on this split."""
+        return metrics.of_split(outputs.logits, outputs.uncertainty, self.labels, self.soft_labels)
+
+
+class Evaluator:
+    """Runs `method.predict` over splits; `seed` fixes methods that draw at test time."""
+
+    def __init__(self, method: Method, pipeline: Pipeline, precision: Precision, seed: int) -> None:
+        self.method, self.pipeline, self.precision, self.seed = method, pipeline, precision, seed
+        self._known: dict[tuple[int, View], Outputs] = {}
+
+    def weights_changed(self) -> None:
+        """Forget what was predicted. Until then a split is predicted once a view: the last epoch's evaluation is the
+        run's own result too."""
+        self._known.clear()
+
+    def predict(self, feed: Feed, view: View) -> Outputs:
+        """Predictions for every image. Ten crops are averaged: logits as in FER2013's public setting, and likewise
+        uncertainty and features."""
+        key = (id(feed), view)
+        if key not in self._known:
+            self._known[key] = self._predict(feed, view)
+        return self._known[key]
+
+    @torch.inference_mode()
+    def _predict(self, feed: Feed, view: View) -> Outputs:
+        self.method.eval()
+        torch.manual_seed(self.seed)
+        parts: list[Prediction] = []
+        size = EVALUATION_BATCH // 10 if view == "ten_crop" else EVALUATION_BATCH
+        for raw, _ in feed.batches(torch.arange(len(feed)), size):
+            parts.append(self._ten_crop(raw) if view == "ten_crop" else self._one(self.pipeline.test(raw)))
+        return Outputs(
+            logits=_join([p.logits for p in parts], np.float32),
+            uncertainty=_join([p.uncertainty for p in parts], np.float32),
+            features=_join([p.features for p in parts], np.float16),
+        )
+
+    def _one(self, images: Tensor) -> Prediction:
+        with self.precision.autocast():
+            return self.method.predict(images.contiguous(memory_format=torch.channels_last))
+
+    def _ten_crop(self, raw: Tensor) -> Prediction:
+        crops = self.pipeline.ten_crop(raw)  # [10, B, C, h, w]
+        prediction = self._one(crops.flatten(0, 1))
+
+        def mean(values: Tensor) -> Tensor:
+            return values.float().unflatten(0, crops.shape[:2]).mean(dim=0)
+
+        return Prediction(mean(prediction.logits), mean(prediction.uncertainty), mean(prediction.features))
+
+
+def _join(parts: list[Tensor], dtype: type[np.floating]) -> np.ndarray:
+    return torch.cat([part.float() for part in parts]).cpu().numpy().astype(dtype)

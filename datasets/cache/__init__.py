@@ -1,0 +1,1 @@
+"""Decoded images kept as memory maps beside the data, by content."""

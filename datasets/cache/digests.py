@@ -1,0 +1,109 @@
+"""What a cache entry is keyed by: digests of files, folders and decoders; and where the cache lies."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from common.files import atomic_write
+from datasets.base import DataError
+
+ENVIRONMENT = "UNCERTAINTY_BENCH_CACHE"
+FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORMAT = 2  # of an entry's folder; part of every key
+
+
+def cache_folders(root: Path) -> list[Path]:
+    """Where entries are looked for, in this order; the first writable one is written to. `root`: the data folder."""
+    if chosen := os.environ.get(ENVIRONMENT):
+        return [Path(chosen).expanduser()]
+    user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return [root / ".cache", Path(user).expanduser() / "uncertainty-bench"]
+
+
+def writable(folders: list[Path]) -> Path:
+    """The first folder that can be written, made if need be. Raises DataError where none can."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if error.errno in FULL:
+                raise DataError(f"disk full: cannot create the cache folder {folder}") from None
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    places = " nor ".join(map(str, folders))
+    raise DataError(f"no cache folder can be written: not {places}; set {ENVIRONMENT} to a writable folder")
+
+
+def key_of(*parts: Any) -> str:
+    """A key (16 hex digits) of values that JSON can hold: file digests, sizes, versions."""
+    text = json.dumps([_FORMAT, *parts], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def file_digest(path: Path, root: Path) -> str:
+    """Digest of a file's content, wherever it lies; remembered by path, size and mtime so as to read it only once."""
+    stat = path.stat()
+    state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
+    return _remembered(state, root, lambda: _content(path))
+
+
+def listing_digest(base: Path) -> str:
+    """Digest of the names, sizes and times of all files below `base`: none is read to find them unchanged."""
+    digest = hashlib.sha256()
+    for name, stat in _walk(base):
+        digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()[:32]
+
+
+def content_digest(base: Path, root: Path) -> str:
+    """Digest of the names and contents of all files below `base`, wherever it lies; read once, as long as unchanged."""
+
+    def read() -> str:
+        digest = hashlib.sha256()
+        for name, _ in _walk(base):
+            digest.update(f"{name}|{_content(base / name)}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+    return _remembered([str(base.resolve()), listing_digest(base)], root, read)
+
+
+def _walk(base: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file below `base` but hidden ones, in the order of their names."""
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        with os.scandir(base / folder) as entries:
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        for entry in found:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir():
+                pending.append(name)
+            elif entry.is_file():
+                yield name, entry.stat()
+
+
+def _content(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remembered(state: list[Any], root: Path, compute: Callable[[], str]) -> str:
+    """`compute()`, or what it gave the last time that the thing at `state[0]` was in this state."""
+    memory = f".digests/{key_of(state[0])}.json"
+    for folder in cache_folders(root):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            known = json.loads((folder / memory).read_text(encoding="utf-8"))
+            if known["state"] == state:
+                return str(known["digest"])
+    digest = compute()
+    with contextlib.suppress(OSError), atomic_write(writable(cache_folders(root)) / memory) as out:
+        json.dump({"state": state, "digest": digest}, out)
+    return digest

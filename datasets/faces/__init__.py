@@ -1,0 +1,1 @@
+"""Drawn expressions of known ambiguity, made on the spot."""

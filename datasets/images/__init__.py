@@ -1,0 +1,1 @@
+"""Image files: archives, decoding, resizing, data sets made of them."""

@@ -1,0 +1,36 @@
+"""Base of the methods that classify globally averaged features: backbone - average pool - W."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from methods.core.backbones import Backbone
+from methods.core.base import Method, MethodConfig, Prediction, one_minus_max_softmax, setting
+from methods.core.heads import Pool
+
+
+class PooledConfig(MethodConfig):
+    """Settings of the pooled head."""
+
+    pool_dropout: float = setting(
+        0.0, "dropout before the last layer", "torchvision's ResNet-18; SCN's released code", ge=0, lt=1
+    )
+
+
+class PooledMethod(Method):
+    """Backbone, average pool, last layer W [K, C]; predicts with the free score 1 - max softmax unless overridden."""
+
+    Config = PooledConfig
+    classifier: nn.Linear
+
+    def __init__(self, backbone: Backbone, num_classes: int, config: PooledConfig) -> None:
+        super().__init__(backbone, num_classes, config)
+        self.pool = Pool(config.pool_dropout)
+        self.width = backbone.feature_shape[0]
+        self.classifier = nn.Linear(self.width, num_classes)
+
+    def predict(self, images: Tensor) -> Prediction:
+        """Logits W f [B, K], 1 - max softmax [B], pooled features f [B, C]."""
+        features = self.pool(self.backbone(images))
+        logits = self.classifier(features)
+        return Prediction(logits, one_minus_max_softmax(logits), features)

@@ -1,0 +1,199 @@
+"""Finished runs as published records: small enough to commit, whole enough for every table and figure."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.metrics import metrics, scores
+from benchmarks.metrics.metrics import REJECTION_PERCENT
+from benchmarks.store.record import read_record
+from benchmarks.store.run_folder import RunFolder, Store
+from common.errors import UserError
+from common.files import atomic_write
+from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key
+from reports.runs.frame import Loaded, load
+from reports.runs.predictions import SHARED, Arrays, predictions, reversed_accuracy, shared_file
+from reports.tables.summary import lots
+
+# What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
+COMMON = ("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last")
+# Rounded to the fewest of these bits, of float32's 23, that leave each number that a report shows.
+ROUNDED = ("test_logits", "test_uncertainty", "train_uncertainty", "train_free_uncertainty")
+BITS = (10, 13, 16)
+# Only figures of a single run read these, and they draw the lowest seed under the least noise.
+OF_FIGURES = ("test_features", "tsne_", "example_", "figure2_")
+IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
+OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
+TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
+
+
+def publish(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[str]:
+    """Copy every finished run below `runs` to `into`; returns what to tell the user.
+
+    A run's record and history are copied byte for byte, checkpoints and logs are left out, predictions are slimmed
+    (docs/reports.md). Runs that are there already, with the same record, are skipped. Each run is written as a run
+    writes itself, its record last: an interrupted command leaves whole runs, and the same command goes on.
+
+    Raises UserError, before anything is written, where a record cannot be read, lacks its predictions, was made with
+    uncommitted changes or outside a git checkout (unless `dirty`), contradicts another of the same run, or would
+    replace another one in `into`; and, at the run in question, where predictions do not give the record's numbers.
+    """
+    for root in runs:
+        if not root.is_dir():
+            raise UserError(f"publish {root}: no such folder")
+        if root.resolve() == into.resolve():
+            raise UserError(f"publish {root}: that is where published records go; name a folder of runs")
+    loaded = load(runs)
+    _check(loaded, dirty)
+    folders = {str(row.run_id): Path(row.folder) for row in loaded.runs.itertuples()}
+    if not folders:
+        raise UserError(f"publish: no finished runs under {', '.join(map(str, runs))}")
+    targets = {run_id: into / read_record(RunFolder(path).record).spec.folder for run_id, path in folders.items()}
+    new = [run_id for run_id in folders if not _there(folders[run_id], targets[run_id])]
+    drawn = _drawn([into, *runs])
+    for run_id in new:
+        _copy(folders[run_id], targets[run_id], into, figures=run_id in drawn)
+    return list(_summary(runs, into, len(new), len(folders) - len(new)))
+
+
+def _check(loaded: Loaded, dirty: bool) -> None:
+    for problem in (*loaded.unreadable, *loaded.conflicts):
+        raise UserError(f"publish: {problem.folder}: {problem.reason}")
+    for row in loaded.runs.itertuples():
+        if row.dirty is not False and not dirty:
+            what = "outside a git checkout" if row.dirty is None else "with uncommitted changes"
+            raise UserError(f"publish: {row.folder} was made {what}: its code is not that of a commit (--dirty allows)")
+        if not RunFolder(row.folder).predictions.is_file():
+            raise UserError(f"publish: {row.folder} has no predictions.npz; figures and scores need them")
+
+
+def _there(source: Path, target: Path) -> bool:
+    """Whether a run is published already. Raises UserError where another record of it is."""
+    own, there = RunFolder(source).record, RunFolder(target).record
+    if not there.exists():
+        return False
+    if there.read_bytes() == own.read_bytes():
+        return True
+    raise UserError(f"publish: {target} holds another record of {source}; remove it first if this one is to replace it")
+
+
+def _drawn(roots: Sequence[Path]) -> set[str]:
+    """The runs that figures of a single run draw: per data set under the least noise, of each lot the lowest seed."""
+    first: dict[str, str] = {}
+    drawn = set()
+    for lot in lots(load(roots)):
+        dataset, noise, _ = lot.keys
+        if first.setdefault(dataset, noise) == noise:
+            drawn.add(str(lot.runs["run_id"].iloc[0]))
+    return drawn
+
+
+def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
+    """Publish one run: shared arrays, its own, history, and the record last."""
+    files, copies = RunFolder(source), RunFolder(target)
+    arrays = predictions(source)
+    if arrays is None:
+        raise UserError(f"publish: {files.predictions} cannot be read")
+    recorded = (read_record(files.record).metrics.get("last") or {}).items()
+    found = _numbers(arrays)
+    for name, value in recorded:
+        if name in found and isinstance(value, float) and not _near(found[name], value):
+            raise UserError(f"publish: {files.predictions} gives {name} {found[name]}, its record says {value}")
+    slim = _slim(arrays, found, figures=figures)
+    shared = [f"{name}={_share(root, slim.pop(name))}" for name in COMMON if name in slim]
+    _save(copies.predictions, slim | {SHARED: np.array(shared)})
+    for original, copy in ((files.history, copies.history), (files.record, copies.record)):
+        if original.is_file():
+            with open(original, "rb") as source_file, atomic_write(copy, "wb") as file:
+                shutil.copyfileobj(source_file, file)
+
+
+def _slim(arrays: Arrays, numbers: Mapping[str, float], *, figures: bool) -> dict[str, np.ndarray]:
+    """The arrays without what no report reads, floats rounded as far as each number stays, labels in few bytes."""
+    kept = {name: array for name, array in arrays.items() if figures or not name.startswith(OF_FIGURES)}
+    kept = {name: array for name, array in kept.items() if name not in IMAGES}
+    if "test_features" in kept and "test_features_rows" not in kept:
+        kept["test_features_rows"], kept["test_features"] = drawn_features(arrays)
+        if len(kept["test_features"]) > 3 * PERPLEXITY:
+            kept["tsne_key"] = np.array(embedding_key(kept["test_features"]))
+            kept["tsne_points"] = embed(kept["test_features"])
+    if "train_flipped" in kept and not kept["train_flipped"].any():  # there is nothing for them to find
+        kept = {name: array for name, array in kept.items() if name not in OF_FLIPS}
+    kept |= {name: _few_bytes(kept[name]) for name in COMMON if name in kept}
+    for name in ROUNDED:
+        if name in kept and kept[name].dtype == np.float32 and np.isfinite(kept[name]).all():
+            trials = (kept | {name: rounded(kept[name], bits)} for bits in BITS)
+            kept = next((trial for trial in trials if _agree(numbers, _numbers(trial))), kept)
+    return kept
+
+
+def rounded(values: np.ndarray, bits: int) -> np.ndarray:
+    """Float32 rounded to so many bits of mantissa: the rest is zero, which compresses to nothing."""
+    dropped = np.uint32(23 - bits)
+    whole = np.ascontiguousarray(values).view(np.uint32)
+    return ((whole + (np.uint32(1) << (dropped - np.uint32(1)))) >> dropped << dropped).view(np.float32)
+
+
+def _few_bytes(values: np.ndarray) -> np.ndarray:
+    """Whole numbers in the smallest type that holds them; everything else as it is."""
+    if values.dtype.kind not in "iu" or not values.size or values.min() < 0:
+        return values
+    return values.astype(np.min_scalar_type(int(values.max())))
+
+
+def _numbers(arrays: Arrays) -> dict[str, float]:
+    """Every number that a run or a report computes from these arrays, by its name there; NaN where undefined."""
+    of_split = metrics.of_split(
+        arrays["test_logits"], arrays["test_uncertainty"], arrays["test_labels"], arrays.get("test_soft_labels")
+    )
+    found = {**of_split, **scores.of_arrays(arrays)}
+    found |= {f"reversed_accuracy_at_{rate}": reversed_accuracy(arrays, rate / 100) for rate in REJECTION_PERCENT}
+    if {"train_uncertainty", "train_free_uncertainty", "train_flipped"} <= set(arrays):
+        found |= metrics.of_training_labels(arrays)
+    return {name: float("nan") if value is None else float(value) for name, value in found.items()}
+
+
+def _agree(a: Mapping[str, float], b: Mapping[str, float]) -> bool:
+    """Whether every number that `a` defines is the same in `b`."""
+    return all(_near(value, b.get(name, float("nan"))) for name, value in a.items() if value == value)
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE
+
+
+def _share(root: Path, values: np.ndarray) -> str:
+    """Keep an array in the folder's `shared`; returns its digest. The content is the name: it is written once."""
+    content = f"{values.dtype}{values.shape}".encode() + np.ascontiguousarray(values).tobytes()
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    path = shared_file(root, digest)
+    if not path.is_file():
+        _save(path, {"array": values})
+    return digest
+
+
+def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """As `np.savez_compressed`, by LZMA, which knows that a number is four bytes; `np.load` reads both."""
+    with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for name, values in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # of a fixed date: the same arrays give the same file
+            entry.compress_type = zipfile.ZIP_LZMA
+            with archive.open(entry, "w") as stream:
+                np.lib.format.write_array(stream, np.asanyarray(values), allow_pickle=False)
+
+
+def _summary(runs: Sequence[Path], into: Path, new: int, known: int) -> Iterator[str]:
+    size = sum(path.stat().st_size for path in into.rglob("*") if path.is_file())
+    there = f", {known} there already" if known else ""
+    yield f"{new} runs published to {into}{there}; {size / 1e6:.1f} MB in all"
+    states = Counter(folder.status().state for root in runs for folder in Store(root).folders())
+    left = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if state not in ("done", "absent"))
+    if left:
+        yield f"not finished, so left out: {left}"

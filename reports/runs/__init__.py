@@ -1,0 +1,1 @@
+"""From run folders to one frame, and the selections that tables are made of."""

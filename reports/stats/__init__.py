@@ -1,0 +1,1 @@
+"""Comparisons and what may be said of them."""

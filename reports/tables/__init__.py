@@ -1,0 +1,1 @@
+"""Tables and documents as typed values, before any format."""

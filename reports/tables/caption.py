@@ -1,0 +1,174 @@
+"""What a table says about itself: how it was measured, on what, and what is wrong or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reports.paper import numbers as published
+from reports.paper.tables import DATASET_LABELS, STAND_INS, Definition
+from reports.runs.frame import Loaded
+from reports.runs.select import Selection, command, describe_setup
+from reports.stats.statistics import ALPHA
+from reports.tables.measure import Measure, undefined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Note:
+    """A footnote; `command` is what to type, where there is something to do."""
+
+    text: str
+    command: str = ""
+
+
+HOW = (
+    "Mean ± standard deviation over seeds, in per cent, of the last epoch; n = finished runs. Bold: significantly best "
+    "in its column (all pairs of methods, paired t tests over seeds, Holm-corrected, 5 %); ≈: not told apart from the "
+    "best. best-on-test (oracle) takes the epoch that is best on the test set itself, as several papers report: it "
+    "overstates, and has a column of its own."
+)
+AGAINST = (
+    "published, difference: the paper's number and ours minus it. Verdict: reproduced = the published mean lies in our "
+    "95 % interval or the two 95 % intervals overlap (with few seeds the intervals are wide)."
+)
+
+
+def caption(definition: Definition, selection: Selection, measures: Sequence[Measure]) -> Iterator[str]:
+    """Sentences that every reader needs: protocol, data, hardware, code."""
+    suite = selection.suite
+    if warning := _stand_in(definition, selection):
+        yield warning
+    yield HOW
+    if any(item.published is not None for item in measures):
+        yield AGAINST
+    for dataset in selection.datasets:
+        setup = selection.setups.get(dataset)
+        if setup is None:
+            yield f"{_label(dataset)}: no finished runs."
+        else:
+            runs = selection.runs(dataset)
+            seeds = ", ".join(str(seed) for seed in sorted(set(runs["seed"])))
+            noise = _noise(suite.noise, suite.noise_kind, runs)
+            yield f"{_label(dataset)}: {describe_setup(setup)}; seeds {seeds}; {noise}."
+    yield from evidence(selection.runs())
+
+
+def _label(dataset: str) -> str:
+    return DATASET_LABELS.get(dataset, dataset)
+
+
+def _stand_in(definition: Definition, selection: Selection) -> str:
+    suite = selection.suite
+    if suite.stand_in is None or suite.stand_in not in selection.datasets:
+        return ""
+    what = STAND_INS.get(suite.stand_in, "embedded data")
+    names = ", ".join(_label(name) for name in suite.datasets if name not in selection.datasets)
+    return (
+        f"{suite.stand_in} stands in for {names}, of which there are no finished runs (no data found): {what}, "
+        "not comparable with the published numbers, which are shown for reference only."
+    )
+
+
+def _noise(wanted: Sequence[float], kind: str, runs: pd.DataFrame) -> str:
+    if tuple(wanted) == (0.0,):
+        return "labels as they come, no noise added"
+    parts = []
+    for ratio in wanted:
+        realised = runs[(runs["noise"] - ratio).abs() < 1e-9]["noise_realised"].dropna().astype(float)
+        if len(realised):
+            low, high = f"{100 * realised.min():.2f}", f"{100 * realised.max():.2f}"
+            parts.append(f"{low} %" if low == high else f"{low}–{high} %")
+    return f"{kind} noise, share of labels flipped {' / '.join(parts) or 'not recorded'}"
+
+
+def _distinct(values: Sequence[Any]) -> list[str]:
+    return sorted({str(value) for value in values if value is not None and value == value})
+
+
+def evidence(runs: pd.DataFrame) -> Iterator[str]:
+    """Which runs are published records, and what hardware and code the runs are from; nothing where there are none."""
+    public = runs["published"].astype(bool)
+    for part, whose in ((runs[public], "published records (reports/published)"), (runs[~public], "own")):
+        if len(part):
+            all_own = whose == "own" and len(part) == len(runs)
+            yield _made(part) if all_own else f"{len(part)} of {len(runs)} runs are {whose}. {_made(part)}"
+
+
+def _made(runs: pd.DataFrame) -> str:
+    hardware = _distinct(runs["processor"]) + [name for name in _distinct(runs["device"]) if name != "cpu"]
+    commits = [commit[:10] for commit in _distinct(runs["commit"])]
+    text = f"Hardware: {', '.join(hardware) or 'not recorded'}. Code: {', '.join(commits) or 'no commit recorded'}"
+    dirty = sum(value is True for value in runs["dirty"])
+    return text + (f"; {dirty} of {len(runs)} runs with uncommitted changes." if dirty else ".")
+
+
+def problems(loaded: Loaded, run_ids: Collection[str] | None = None) -> Iterator[Note]:
+    """What could not be read, conflicts, and how own runs agree with the published ones (of `run_ids`, or of all)."""
+    yield from (Note(f"Not read: {problem.folder}: {problem.reason}") for problem in loaded.unreadable)
+    yield from (Note(f"Conflict, not averaged: {problem.folder}: {problem.reason}") for problem in loaded.conflicts)
+    again = [one for one in loaded.repeats if run_ids is None or one.run_id in run_ids]
+    gaps = [100 * (one.own - one.published) for one in again if one.own == one.own and one.published == one.published]
+    if gaps:
+        yield Note(
+            f"{len(again)} of these runs are published too; the own ones are used. Accuracy, own minus published: "
+            f"mean {sum(gaps) / len(gaps):+.2f}, largest {max(gaps, key=abs):+.2f} points (last epoch)."
+        )
+
+
+def notes(
+    definition: Definition, selection: Selection, measures: Sequence[Measure], loaded: Loaded, prefix: str
+) -> Iterator[Note]:
+    """Footnotes: what is missing and how to fill it, what cannot be compared, what could not be read."""
+    yield from (Note(remark) for remark in definition.remarks)
+    for dataset in selection.datasets:
+        mine = [item for item in measures if item.dataset == dataset]
+        yield from _missing(dataset, selection, prefix)
+        for reason in dict.fromkeys(item.reason for item in mine if item.reason):
+            yield Note(f"{_label(dataset)} is not comparable with the paper: {reason}.")
+        yield from _own_against_free(dataset, mine)
+        found = selection.runs(dataset)["data_notes"]
+        yield from (Note(f"{_label(dataset)}: {note}") for note in dict.fromkeys(n for part in found for n in part))
+        yield from _oddities(dataset, mine)
+    yield from (Note(note) for note in selection.notes)
+    yield from problems(loaded, set(selection.runs()["run_id"]))
+    yield Note(f"Published numbers: {published.contents()['source']}.")
+
+
+def _missing(dataset: str, selection: Selection, prefix: str) -> Iterator[Note]:
+    cells = [cell for (name, _, _), cell in selection.cells.items() if name == dataset]
+    missing, expected = sum(len(cell.missing) for cell in cells), sum(len(cell.expected) for cell in cells)
+    if missing:
+        fill = command(selection.suite, dataset, selection.setups.get(dataset), prefix)
+        yield Note(f"{_label(dataset)}: {missing} of {expected} runs are missing. To fill them:", fill)
+
+
+def _own_against_free(dataset: str, measures: Sequence[Measure]) -> Iterator[Note]:
+    """Whether the learned uncertainties are worth more than the free score, in one sentence."""
+    tested = [item for item in measures if item.free_p is not None]
+    if not tested:
+        return
+    told = [item for item in tested if item.free_p is not None and item.free_p < ALPHA]
+    better = sum((item.own.mean or 0) > (item.free.mean or 0) for item in told)
+    yield Note(
+        f"{_label(dataset)}: rejecting by the method's own uncertainty is significantly better than by "
+        f"1 − max softmax in {better} of {len(tested)} cells, significantly worse in {len(told) - better}, "
+        f"not told apart in {len(tested) - len(told)}."
+    )
+
+
+def _oddities(dataset: str, measures: Sequence[Measure]) -> Iterator[Note]:
+    one_seed = [item for item in measures if item.own.n == 1]
+    if one_seed:
+        yield Note(f"{_label(dataset)}: {len(one_seed)} cell(s) rest on one seed: no deviation, no test, no verdict.")
+    for item in measures:
+        where = f"{_label(dataset)}, {item.arm}, noise {item.noise} %, rejected {item.rejection} %"
+        if undefined(item):
+            yield Note(f"{where}: {undefined(item)} finished run(s) hold no such number (undefined or NaN).")
+        if item.constant and item.rejection == max(other.rejection for other in measures):
+            yield Note(f"{where}: one uncertainty for all images in {item.constant} run(s): a constant ranks nothing.")
+        if item.own.sd == 0:
+            yield Note(f"{where}: all seeds gave the same number.")

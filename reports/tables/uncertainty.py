@@ -1,0 +1,155 @@
+"""Uncertainty beside the free score, and calibration: from stored predictions, for whatever runs there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from reports.runs.frame import Loaded
+from reports.stats.statistics import ALPHA, holm, paired_p, summary
+from reports.tables.caption import Note, evidence, problems
+from reports.tables.summary import KEYS, Lot, lots, plain
+from reports.tables.table import Group, Row, Table, Value, spread
+
+# name -> (column title, factor, digits, whether larger is better)
+_RANKING: dict[str, tuple[str, float, int, bool]] = {
+    "aurc": ("AURC (·10³)", 1000, 1, False),
+    "excess_aurc": ("excess AURC (·10³)", 1000, 1, False),
+    "error_auroc": ("errors: AUROC (%)", 100, 1, True),
+    "error_ap": ("errors: AP (%)", 100, 1, True),
+    "flip_auroc": ("flipped labels: AUROC (%)", 100, 1, True),
+    "flip_ap": ("flipped labels: AP (%)", 100, 1, True),
+    "ambiguity": ("ambiguity: rank correlation", 1, 3, True),
+}
+_CALIBRATION: dict[str, tuple[str, float, int]] = {
+    "ece": ("ECE (%)", 100, 2),
+    "adaptive_ece": ("adaptive ECE (%)", 100, 2),
+    "nll": ("NLL (nats)", 1, 3),
+    "brier": ("Brier", 1, 3),
+}
+Scored = list[tuple[Lot, list[dict[str, float]]]]
+
+
+def scored(loaded: Loaded, datasets: Sequence[str] | None = None, recipe: str | None = None) -> Scored:
+    """Every lot with the scores of its runs, computed from their stored predictions."""
+    return [(lot, [loaded.scores(folder) for folder in lot.runs["folder"]]) for lot in lots(loaded, datasets, recipe)]
+
+
+def _by_seed(lot: Lot, found: Sequence[Mapping[str, float]], name: str, factor: float) -> dict[int, float]:
+    nan = float("nan")
+    return {int(s): factor * part.get(name, nan) for s, part in zip(lot.runs["seed"], found, strict=True)}
+
+
+def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
+    """The method's own uncertainty and the free score in adjacent rows; bold where one is significantly better."""
+    cells = [
+        tuple(_by_seed(lot, found, f"{kind}.{name}", factor) for kind in ("own", "free"))
+        for lot, found in parts
+        for name, (_, factor, _, _) in _RANKING.items()
+    ]
+    p_values = iter(holm([paired_p(own, free) for own, free in cells]))
+    pairs = iter(cells)
+    rows, records = [], []
+    for lot, found in parts:
+        own_row, free_row, record = [], [], dict(lot.record)
+        constant = {kind: _remark(found, f"{kind}.constant", "constant") for kind in ("own", "free")}
+        for name, (_, _, digits, larger) in _RANKING.items():
+            own, free = (summary(list(values.values())) for values in next(pairs))
+            p = next(p_values)
+            told = p is not None and p < ALPHA and own.mean is not None and free.mean is not None
+            own_better = told and ((own.mean or 0) > (free.mean or 0)) == larger
+            own_row.append(Value(spread(own, digits), "best" if own_better else "", own.mean, (), constant["own"]))
+            free_mark = "best" if told and not own_better else ""
+            free_row.append(Value(spread(free, digits), free_mark, free.mean, (), constant["free"]))
+            record |= {f"own {name}": own.mean, f"own {name} sd": own.sd, f"free {name}": free.mean}
+            record |= {f"free {name} sd": free.sd, f"{name} p": p}
+        n = _count(lot, found)
+        block = " ".join(lot.keys)
+        rows += [Row((*lot.keys, "own"), (n, *own_row), block), Row((*lot.keys, "free"), (n, *free_row), block)]
+        records.append(record)
+    return Table(
+        name="uncertainty",
+        heading="Uncertainty",
+        title="The learned uncertainty beside 1 − max softmax of the same logits",
+        keys=(*KEYS, "score"),
+        groups=(Group("", ("n", *(title for title, *_ in _RANKING.values()))),),
+        rows=tuple(rows),
+        caption=(
+            "own: the method's own uncertainty (for the baseline, for which the paper names none: 1 − max softmax); "
+            "free: 1 − max softmax. Mean ± standard deviation over seeds, last epoch. "
+            "AURC: area under the risk-coverage curve, lower is better; excess: above the best ranking of the same "
+            "errors. errors: finding misclassified test images; flipped labels: finding the training labels that were "
+            "flipped; ambiguity: with the entropy of annotators' votes or of the true blend. Bold: significantly "
+            "better than the other score (paired over seeds, Holm-corrected over this table, 5 %).",
+            *_evidence(parts),
+        ),
+        notes=(*_degenerate(parts), *problems(loaded)),
+        records=tuple(records),
+    )
+
+
+def calibration_table(parts: Scored, loaded: Loaded) -> Table:
+    """Calibration of the softmax, and what relabelling did."""
+    rows, records = [], []
+    for lot, found in parts:
+        values = {
+            name: summary(list(_by_seed(lot, found, name, factor).values()))
+            for name, (_, factor, _) in _CALIBRATION.items()
+        }
+        relabel = {name: lot.percent(f"relabel.{name}") for name in ("precision", "recall")}
+        fields = [plain(values[name], digits) for name, (_, _, digits) in _CALIBRATION.items()]
+        n = _count(lot, found)
+        rows.append(Row(lot.keys, (n, *fields, *(plain(value, 1) for value in relabel.values())), lot.keys[0]))
+        both = {**values, **{f"relabel_{name}": value for name, value in relabel.items()}}
+        parted = {f"{name} {part}": getattr(v, part) for name, v in both.items() for part in ("mean", "sd")}
+        records.append({**lot.record, **parted})
+    titles = (*(title for title, *_ in _CALIBRATION.values()), "relabel precision (%)", "relabel recall (%)")
+    return Table(
+        name="calibration",
+        heading="Calibration",
+        title="Calibration of the softmax on the test set, and relabelling",
+        keys=KEYS,
+        groups=(Group("", ("n", *titles)),),
+        rows=tuple(rows),
+        caption=(
+            "Mean ± standard deviation over seeds, last epoch. ECE: 15 bins of equal width; adaptive: of equally many "
+            "images. Brier: summed over classes. Relabelling, in the last epoch that changed labels: precision = share "
+            "of changed labels that are now right, recall = share of wrong labels that are now right.",
+            *_evidence(parts),
+        ),
+        notes=(*_degenerate(parts), *problems(loaded)),
+        records=tuple(records),
+    )
+
+
+def _evidence(parts: Scored) -> Iterator[str]:
+    import pandas as pd
+
+    if parts:
+        yield from evidence(pd.concat([lot.runs for lot, _ in parts]))
+
+
+def _remark(found: Sequence[Mapping[str, float]], name: str, text: str) -> str:
+    """`text`, with how many runs it holds for where these are not all."""
+    count, known = sum(part.get(name) == 1 for part in found), sum(bool(part) for part in found)
+    return "" if not count else text if count == known else f"{text} in {count} of {known}"
+
+
+def _count(lot: Lot, found: Sequence[Mapping[str, float]]) -> Value:
+    """How many runs have usable predictions, and whether they tell classes apart at all."""
+    known = sum(bool(part) for part in found)
+    text = f"{known}" if known == len(found) else f"{known} of {len(found)}"
+    remark = _remark(found, "one_class", "one class predicted")
+    return Value(text, "", float(known), tuple(lot.runs["run_id"]), remark)
+
+
+def _degenerate(parts: Scored) -> Iterator[Note]:
+    """What makes a number meaningless, said by name."""
+    tests: tuple[tuple[str, Callable[[Mapping[str, float]], bool]], ...] = (
+        ("no readable predictions (missing, damaged or not finite)", lambda part: not part),
+        ("one class predicted for every image", lambda part: part.get("one_class") == 1),
+        ("one uncertainty for every image: it ranks nothing", lambda part: part.get("own.constant") == 1),
+    )
+    for lot, found in parts:
+        for text, test in tests:
+            if count := sum(map(test, found)):
+                yield Note(f"{', '.join(lot.keys)}: {text} in {count} of {len(found)} run(s).")

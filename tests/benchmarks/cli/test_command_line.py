@@ -1,0 +1,214 @@
+"""The command line as a user meets it: what it prints, its exit codes, and what it leaves behind."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import main
+from benchmarks.store.record import read_record
+
+BENCH = str(Path(__file__).resolve().parents[3] / "bench.py")
+TINY = ("--datasets", "digits", "--epochs", "1", "--noise", "0.2", "--seeds", "1")
+
+
+def records(folder):
+    return sorted((folder / "runs").glob("*/*/*/*/record.json"))
+
+
+def test_help_list_and_status_do_not_import_torch(tmp_path):
+    code = "import sys, bench; code = bench.main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(code)"
+    for arguments in (["list"], ["status"], ["list", "--data", "nowhere"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(BENCH).parent)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_list_says_what_there_is_and_where_it_is_looked_for(capsys):
+    assert main(["list", "--data", "somewhere"]) == 0
+    text = capsys.readouterr().out
+    for words in ("rul", "fer2013", "missing", "somewhere/fer2013", "faces", "embedded", "table1", "quick", "paper"):
+        assert words in text
+
+
+def test_list_methods_shows_settings_and_sources(capsys):
+    assert main(["list", "--methods"]) == 0
+    text = capsys.readouterr().out
+    assert "rul" in text and "dropout" in text and "0.4" in text and "paper 4.2" in text
+
+
+def test_run_status_and_skip(bench, tmp_path):
+    done = bench(*TINY, "--methods", "baseline,rul")
+    assert done.returncode == 0, done.stderr
+    assert "2 runs to do, 0 finished already" in done.stdout and "estimated time" in done.stdout
+    assert len(records(tmp_path)) == 2
+    before = [path.stat().st_mtime_ns for path in records(tmp_path)]
+    again = bench(*TINY, "--methods", "baseline,rul")
+    assert again.returncode == 0 and "0 runs to do, 2 finished already" in again.stdout
+    assert [path.stat().st_mtime_ns for path in records(tmp_path)] == before
+    assert bench("status").stdout.startswith("2 done")
+    assert [one["state"] for one in json.loads(bench("status", "--json").stdout)] == ["done", "done"]
+    with open(tmp_path / "reports" / "out" / "runs.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["run_id"] for row in rows} == {read_record(path).run_id for path in records(tmp_path)}
+    assert "| digits | 20 | rul |" in done.stdout
+
+
+def test_dry_run_does_nothing(bench, tmp_path):
+    done = bench(*TINY, "--methods", "rul", "--dry-run")
+    assert done.returncode == 0 and "digits/rul/noise-0.20/seed-0-" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_failed_run_stops_no_other_and_is_named(bench, tmp_path):
+    done = bench(
+        *TINY, "--methods", "baseline,conf", "--set", "conf.budget=0.3", "--set", "recipe.lr=1e30", "--jobs", "1"
+    )
+    assert done.returncode == 1
+    assert "failed" in done.stderr and "diverged" in done.stderr and "run.log" in done.stderr
+    assert records(tmp_path) == []
+    assert "2 failed" in bench("status").stdout
+
+
+def test_a_corrupt_record_is_shown_and_run_again_and_kept(bench, tmp_path):
+    bench(*TINY, "--methods", "baseline")
+    (path,) = records(tmp_path)
+    good = read_record(path).metrics
+    path.write_text("{")
+    assert "corrupt" in bench("status").stdout
+    done = bench(*TINY, "--methods", "baseline")
+    assert done.returncode == 0 and "kept aside" in done.stdout
+    assert read_record(path).metrics == good
+    assert path.with_name("record.json.aside-1").read_text() == "{"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--methods", "rull"], ["rull", "did you mean 'rul'", "baseline"]),
+        (["--datasets", "fer"], ["fer", "fer2013", "faces"]),
+        (["--suite", "table9"], ["table9", "table1"]),
+        (["--recipe", "slow"], ["slow", "paper", "quick", "long"]),
+        (["--methods", "rul", "--set", "rul.vriant=x"], ["rul.vriant", "rul.variant"]),
+        (["--methods", "rul", "--backbone", "vgg"], ["vgg", "resnet18"]),
+        (["--noise", "1"], ["--noise 1", "[0, 1)"]),
+        (["--noise=-0.1"], ["-0.1", "[0, 1)"]),
+        (["--seeds", "x"], ["--seeds x"]),
+        (["--jobs", "0"], ["--jobs 0"]),
+        (["--device", "cuda:99"], ["cuda:99", "cpu"]),
+        (["--epochs", "0"], ["epochs", "0"]),
+        (["--datasets", "fer2013"], ["fer2013.csv", "Kaggle"]),
+        (["--weights", "none.pth"], ["none.pth", "no such file"]),
+        (["--plugin", "none.py"], ["none.py", "no such file"]),
+        (["--nonsense"], ["--nonsense"]),
+        (["dance"], ["dance", "run"]),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert all(word in line for word in words), line
+    assert not (tmp_path / "runs").exists()
+
+
+def test_data_verbs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["data", "list"]) == 0
+    assert "fer2013" in capsys.readouterr().out
+    assert main(["data", "check", "digits"]) == 0
+    assert main(["data", "show", "digits", "--noise", "0.3"]) == 0 and (tmp_path / "digits.png").stat().st_size > 1000
+    assert main(["data", "check"]) == 2 and "NAME is missing" in capsys.readouterr().err
+
+
+def _start(tmp_path, *arguments):
+    return subprocess.Popen(
+        [sys.executable, BENCH, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for(condition, seconds=90):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.05)
+
+
+LONG = ("--datasets", "digits", "--epochs", "25", "--noise", "0.2", "--seeds", "1", "--methods", "scn")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    subprocess.run([sys.executable, BENCH, *LONG], cwd=folder, check=True, capture_output=True, timeout=120)
+    (path,) = records(folder)
+    return read_record(path).metrics
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_record(bench, tmp_path, undisturbed, how):
+    launcher = _start(tmp_path, *LONG)
+    _wait_for(lambda: list(tmp_path.glob("runs/*/*/*/*/checkpoint.previous.pt")))
+    if how == signal.SIGINT:
+        os.killpg(launcher.pid, how)  # as a terminal does
+    else:
+        launcher.kill()  # the launcher alone: its runs must notice
+    output, _ = launcher.communicate(timeout=30)
+    if how == signal.SIGINT:
+        assert launcher.returncode == 130 and "give the same command again" in output
+    (claims,) = [list(tmp_path.glob("runs/*/*/*/*/claim-*"))]
+    for claim in claims:  # an interrupted launcher has buried its runs, and their claims with them
+        pid = json.loads(claim.read_text())["pid"]
+        _wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 10)
+    assert records(tmp_path) == []
+    assert "1 stale" in bench("status").stdout
+    done = bench(*LONG)
+    assert done.returncode == 0 and "1 to go on from a checkpoint" in done.stdout
+    (path,) = records(tmp_path)
+    assert read_record(path).metrics == undisturbed
+    assert "going on after epoch" in path.with_name("run.log").read_text()
+
+
+def _kill_scn(tmp_path):
+    """Kill the process of the run of scn once it trains."""
+    _wait_for(lambda: list(tmp_path.glob("runs/*/scn/*/*/progress.json")))
+    (claim,) = tmp_path.glob("runs/*/scn/*/*/claim-*")
+    os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
+
+
+def test_a_run_killed_from_outside_goes_on_by_itself(bench, tmp_path, undisturbed):
+    launcher = _start(tmp_path, *LONG)
+    _kill_scn(tmp_path)
+    output, _ = launcher.communicate(timeout=120)
+    assert launcher.returncode == 0, output
+    (path,) = records(tmp_path)
+    assert read_record(path).metrics == undisturbed
+
+
+def test_a_run_killed_too_often_fails_alone_and_is_tried_again_on_order(bench, tmp_path, undisturbed):
+    launcher = _start(tmp_path, *LONG[:-1], "scn,baseline", "--jobs", "2", "--tries", "1")
+    _kill_scn(tmp_path)
+    output, _ = launcher.communicate(timeout=120)
+    assert launcher.returncode == 1 and "SIGKILL" in output
+    assert [path.parts[-4] for path in records(tmp_path)] == ["baseline"]
+    assert "1 done" in (text := bench("status").stdout) and "1 failed" in text and "retry" in text
+    done = bench("retry")
+    assert done.returncode == 0 and "1 runs to do" in done.stdout, done.stderr
+    assert {path.parts[-4]: read_record(path).metrics for path in records(tmp_path)}["scn"] == undisturbed
+    assert "no run has failed" in bench("retry").stdout

@@ -1,0 +1,182 @@
+"""A run's identity, and how a request becomes runs."""
+
+import json
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from benchmarks.cli.values import parse_noise, parse_seeds
+from benchmarks.plan import grid as plan
+from benchmarks.plan import recipe, suite
+from benchmarks.plan.paths import Sources
+from benchmarks.plan.shelf import RECIPES, SUITES
+from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.store.run_folder import Store
+from common.errors import UserError
+from datasets.registry import DATASETS
+
+
+def test_the_id_is_a_function_of_what_decides_the_numbers(specs):
+    (one,) = specs("rul")
+    assert one.run_id == specs("rul")[0].run_id
+    changed = [
+        specs("dul")[0],
+        specs("rul", epochs=3)[0],
+        specs("rul", seeds=(1,))[0],
+        specs("rul", noise=(0.3,))[0],
+        specs("rul", sets=("rul.dropout=0.3",))[0],
+        specs("rul", sets=("recipe.lr=0.5",))[0],
+    ]
+    assert len({one.run_id, *(spec.run_id for spec in changed)}) == 7
+
+
+def test_naming_a_default_does_not_change_the_id(specs):
+    default = specs("rul")[0]
+    named = specs("rul", sets=(f"rul.dropout={default.config['dropout']}",))[0]
+    assert named.run_id == default.run_id
+    assert named.overrides == default.overrides == {}  # and it is no other arm
+
+
+def test_a_changed_default_changes_the_id(specs):
+    (spec,) = specs("rul")
+    other = {**spec.model_dump(), "config": {**spec.config, "dropout": 0.41}}
+    assert RunSpec.model_validate(other).run_id != spec.run_id
+
+
+def test_the_id_survives_json_and_another_process(specs):
+    (spec,) = specs("conf")
+    text = spec.model_dump_json()
+    assert RunSpec.model_validate_json(text).run_id == spec.run_id
+    code = "import sys; from benchmarks.spec import RunSpec; print(RunSpec.model_validate_json(sys.argv[1]).run_id)"
+    found = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == spec.run_id
+
+
+def test_the_folder_is_readable_and_stays_inside(specs):
+    (spec,) = specs("rul", noise=(0.3,))
+    assert str(spec.folder) == f"digits/rul/noise-0.30/seed-0-{spec.run_id}"
+    strange = spec.model_copy(update={"dataset": "folder:../../x", "noise": Noise(kind="file:/a/b", ratio=0)})
+    assert ".." not in strange.folder.parts and len(strange.folder.parts) == 4
+
+
+def test_suites_and_recipes_in_the_repository_are_valid():
+    assert "table1" in SUITES.names()
+    for name in SUITES.names():
+        loaded = suite.load(name)
+        assert loaded.stand_in is None or DATASETS.load(loaded.stand_in).embedded
+    for name in RECIPES.names():
+        tables = RECIPES.read(name)
+        for dataset in [*DATASETS, *(key for key in tables if isinstance(tables[key], dict))]:
+            assert recipe.load(name, dataset).name == name
+
+
+@pytest.mark.parametrize("dataset", ["fer2013", "faces", "digits", "cifar10", "rafdb"])
+def test_long_is_quick_for_three_times_as_long(dataset):
+    quick, long = (recipe.load(name, dataset).model_dump() for name in ("quick", "long"))
+    assert long["epochs"] == 3 * quick["epochs"] and long["method"]["relabel.epoch"] == long["epochs"] // 2 + 1
+    assert {key for key in quick if quick[key] != long[key]} == {"name", "epochs", "method"}
+
+
+def test_the_paper_recipe_is_the_papers():
+    published = tomllib.loads((RECIPES.folder.parents[2] / "reports" / "paper" / "numbers.toml").read_text())[
+        "protocol"
+    ]
+    rafdb = recipe.load("paper", "rafdb")
+    assert (rafdb.epochs, rafdb.batch_size, rafdb.image_size) == (
+        published["epochs"],
+        published["batch_size"],
+        published["image_size"],
+    )
+    assert (rafdb.lr, rafdb.lr * rafdb.classifier_lr, rafdb.weight_decay) == (2e-4, pytest.approx(2e-3), 1e-4)
+    assert rafdb.schedule.gamma == 0.9 and rafdb.pretrained == "msceleb"
+    fer = recipe.load("paper", "fer2013")
+    assert (fer.epochs, fer.batch_size, fer.optimizer, fer.lr, fer.clip_value) == (250, 128, "sgd", 0.01, 0.1)
+    assert fer.test_view == "ten_crop" and fer.crop == 44 and fer.pretrained == "none"
+
+
+def test_table1_falls_back_to_its_stand_in(tmp_path):
+    request = plan.from_suite(suite.load("table1"), tmp_path)
+    assert request.datasets == ("faces",)
+    assert request.seeds == (0, 1, 2) and [noise.ratio for noise in request.noise] == [0.1, 0.2, 0.3]
+
+
+def test_seeds_are_outermost_so_a_table_fills_evenly(specs):
+    order = [(spec.seed, spec.method) for spec in specs("rul", "dul", seeds=(0, 1))]
+    assert order == [(0, "rul"), (0, "dul"), (1, "rul"), (1, "dul")]
+
+
+def test_finished_runs_are_skipped_and_forced_ones_are_not(specs, tmp_path, monkeypatch):
+    first, second = specs("rul", "dul")
+    monkeypatch.setattr("benchmarks.store.run_folder.RunFolder.done", lambda folder: first.run_id in folder.path.name)
+    store = Store(tmp_path)
+    split = plan.make_plan([first, second], store)
+    assert split.done == (first,) and split.todo == (second,)
+    assert plan.make_plan([first, second], store, force=True).todo == (first, second)
+
+
+def test_relabelling_that_can_never_begin_is_remarked(specs, tmp_path):
+    runs = specs("scn", epochs=1)
+    assert any("scn: relabelling never begins" in remark for remark in plan.make_plan(runs, Store(tmp_path)).remarks)
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        (("rul.vriant=released",), ["rul.vriant", "rul.variant"]),
+        (("rul.dropout=2",), ["rul.dropout", "2"]),
+        (("rul",), ["METHOD.KEY=VALUE"]),
+        (("conf.budget=0.1",), ["conf", "rul"]),
+        (("recipe.lr=-1",), ["lr", "-1"]),
+        (("recipe.learning_rate=1",), ["learning_rate"]),
+    ],
+)
+def test_bad_settings_name_the_item_in_one_line(specs, sets, words):
+    with pytest.raises(UserError) as caught:
+        specs("rul", sets=sets)
+    assert all(word in str(caught.value) for word in words) and "\n" not in str(caught.value)
+
+
+def test_seeds_and_noise_as_users_write_them():
+    assert parse_seeds("3") == (0, 1, 2) and parse_seeds("0,5") == (0, 5) and parse_seeds("7,") == (7,)
+    assert [noise.ratio for noise in parse_noise("0, 0.3")] == [0.0, 0.3]
+    for bad in ("0", "-1", "a", "1,b", "", ","):
+        with pytest.raises(UserError, match="--seeds"):
+            parse_seeds(bad)
+    for bad in ("1", "-0.1", "x", "nan"):
+        with pytest.raises(UserError, match="--noise"):
+            parse_noise(bad)
+    with pytest.raises(UserError, match="names nothing"):
+        parse_noise(",")
+
+
+def test_values_of_set_are_json_or_strings():
+    assert plan.parse_set("rul.relabel.enabled=true") == ("rul", "relabel.enabled", True)
+    assert plan.parse_set("rul.variant=released") == ("rul", "variant", "released")
+    assert plan.parse_set("dul.kl_weight=0.5")[2] == json.loads("0.5")
+
+
+def test_an_identity_holds_no_path_and_finds_its_way_back(tmp_path):
+    from PIL import Image
+
+    def tree(root):
+        for split, shade in (("train", 0), ("test", 9)):
+            for number, name in enumerate(("cat", "dog")):
+                (root / split / name).mkdir(parents=True)
+                for index in range(3):
+                    colour = 90 * number + 30 * index + shade
+                    Image.new("RGB", (16, 16), (colour, 0, 0)).save(root / split / name / f"{index}.png")
+        return root
+
+    def resolve(name):
+        arms, noise = (suite.Arm(method="baseline"),), (Noise(ratio=0.3),)
+        request = plan.Request(arms=arms, datasets=(name,), noise=noise, seeds=(0,), recipe="quick")
+        return plan.resolve(request, tmp_path)[0]
+
+    here, there = (f"folder:{tree(tmp_path / where / 'mine')}" for where in ("a", "b"))
+    spec = resolve(here)
+    assert str(tmp_path) not in spec.model_dump_json()
+    sources = Sources.of(tmp_path, [here], ["symmetric"])
+    assert len(sources.dataset(spec.dataset).load(16).train) == 6
+    assert resolve(there).run_id == spec.run_id, "moving the data changes no id"

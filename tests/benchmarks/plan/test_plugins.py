@@ -1,0 +1,92 @@
+"""Plug-ins: the documented examples as they stand, and what a plug-in that breaks the contract is told."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import main
+from benchmarks.plan.plugins import load_plugins
+from common.errors import UserError
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+EXAMPLES = CHECKOUT / "docs" / "examples"
+
+
+def test_the_documented_plugins_run(bench, tmp_path):
+    done = bench(
+        *("--plugin", str(EXAMPLES / "my_method.py"), "--plugin", str(EXAMPLES / "my_data.py"), "--recipe", "quick"),
+        *("--datasets", "squares", "--methods", "smoothing,rul", "--set", "smoothing.strength=0.2"),
+        *("--set", "recipe.image_size=16", "--noise", "0.1", "--seeds", "1", "--epochs", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "runs" / "squares").iterdir()) == ["rul", "smoothing"]
+    assert "smoothing (smoothing.strength=0.2)" in done.stdout or "strength=0.2" in done.stdout
+
+
+def test_the_documented_loop_runs():
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
+    script = str(EXAMPLES / "own_loop.py")
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "[64, 7]" in done.stdout
+
+
+BROKEN = """
+import torch, methods
+@methods.register("broken_{name}", "breaks the contract")
+class Broken(methods.Method):
+    reference = "nobody"
+    def __init__(self, backbone, num_classes, config):
+        super().__init__(backbone, num_classes, config)
+        self.classifier = torch.nn.Linear(backbone.feature_shape[0], num_classes)
+    def training_step(self, batch, clock):
+        logits = self.classifier(self.backbone(batch.images).mean((2, 3)))
+        loss = torch.nn.functional.cross_entropy(logits, batch.labels)
+        {step}
+    def predict(self, images):
+        f = self.backbone(images).mean((2, 3))
+        {predict}
+"""
+GOOD_STEP = "return methods.Step(loss)"
+GOOD_PREDICT = "return methods.Prediction(self.classifier(f), f[:, 0], f)"
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "predict", "clause"),
+    [
+        ("return", "return loss", GOOD_PREDICT, "must return a Step"),
+        ("sync", "return methods.Step(loss * loss.item())", GOOD_PREDICT, "read no value back"),
+        ("shape", GOOD_STEP, "return methods.Prediction(self.classifier(f), f, f)", "uncertainty"),
+    ],
+)
+def test_a_broken_plugin_is_told_the_clause_before_anything_runs(
+    tmp_path, monkeypatch, capsys, name, step, predict, clause
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text(BROKEN.format(name=name, step=step, predict=predict))
+    assert main(["--plugin", "broken.py", "--methods", f"broken_{name}"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "Broken" in line and clause in line
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x = 1", "registers no method"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def", "SyntaxError"),
+        (
+            BROKEN.format(name="x", step=GOOD_STEP, predict=GOOD_PREDICT).replace("broken_x", "rul"),
+            "registered already",
+        ),
+    ],
+)
+def test_a_plugin_that_cannot_be_used_says_why(tmp_path, text, words):
+    path = tmp_path / "plugin.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_plugins([path])

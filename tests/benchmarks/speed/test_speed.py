@@ -1,0 +1,153 @@
+"""The measuring itself, and what of the engine's speed can be tested without a clock."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.speed.loops import Limit, Ours, Segment
+from benchmarks.speed.measure import Effort, in_turn
+from benchmarks.speed.plain import Samples
+from benchmarks.store.heartbeat import Progress
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.train.build import assemble, build_method
+from benchmarks.train.trainer import Trainer
+from datasets.augment import rows as augment_rows
+from datasets.base import ImageSet
+from datasets.digits import Digits
+from tests.conftest import CHECKOUT
+
+CPU = torch.device("cpu")
+
+
+def efficiency(*arguments):
+    command = [sys.executable, "-m", "benchmarks.speed", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=300)
+
+
+def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
+    arguments = ("--dataset", "digits", "--method", "rul", "--batch", "64", "--device", "cpu", "--data", str(tmp_path))
+    small = (
+        "--repeats",
+        "2",
+        "--seconds",
+        "0.05",
+        "--methods",
+        "baseline,rul",
+        "--jobs",
+        "1",
+        "--threads",
+        "1",
+        "--finished",
+        "50",
+        "--stream",
+        "2500",
+    )
+    result = efficiency(*arguments, *small, "--json")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    rates, ratios = found["images_per_second"], found["ratios"]
+    for row in (*rates.values(), *ratios.values()):
+        assert 0 < row["min"] <= row["median"] <= row["max"]
+    assert set(rates) == {"limit", "ours", "plain"} and set(ratios) == {"ours/limit", "ours/plain"}
+    assert found["steps"]["baseline"]["relative_to_baseline"]["median"] == 1
+    assert found["startup_seconds"] > 0.2 and found["peak_memory_mib"] > 100
+    assert found["run"]["batch_size"] == 64 and found["machine"]["threads"] == 1
+    assert 0 < found["skipping_seconds"] < 10
+    streamed = found["streaming"]
+    assert streamed["images_per_second"] > 0 and 50 < streamed["peak_memory_mib"] < 3000
+    assert streamed["map_gib"] == 2500 * 8 * 8 / 2**30
+    assert not [path for path in tmp_path.rglob("*") if path.name == "images.npy"]
+    assert list(found["jobs"]) == ["1"] and found["peak_device_memory_mib"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--method", "ruul"), "did you mean 'rul'"),
+        (("--repeats", "0"), "--repeats"),
+        (("--no-loops", "--methods", "none", "--stream", str(10**12)), "GB free"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(arguments, words):
+    result = efficiency("--dataset", "digits", *arguments)
+    assert result.returncode == 2 and words in result.stderr and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_limit_and_ours_train_as_many_images_as_they_say(specs, tmp_path):
+    (spec,) = specs("rul")
+    splits = Digits(tmp_path).load(8)
+    limit, ours = Limit(spec, splits, CPU), Ours(spec, splits, CPU, RunFolder(tmp_path))
+    for loop, method in ((limit, limit.method), (ours, ours.trainer.method)):
+        before = method.classifier.weight.clone()
+        assert loop.run(3).images == 3 * spec.recipe.batch_size
+        assert not torch.equal(method.classifier.weight, before)
+    steps = -(-len(splits.train) // spec.recipe.batch_size)
+    assert ours.run(steps + 1).images == len(splits.train) + spec.recipe.batch_size, "an epoch, and a part of the next"
+    assert ours.checkpoint() > 0 and (tmp_path / "checkpoint.pt").exists()
+    assert ours.evaluate(100)["single"].images == 100
+
+
+def test_loops_take_turns():
+    calls = []
+
+    def loop(name):
+        def run(steps):
+            calls.append(name)
+            return Segment(10 * steps, 0.1 * steps)
+
+        return run
+
+    rates = in_turn({"a": loop("a"), "b": loop("b")}, 10, Effort(repeats=3, seconds=1.0), lambda: calls.append("|"))
+    assert "".join(calls) == "aabb" + "ab|" * 3
+    assert rates == {"a": [pytest.approx(100)] * 3, "b": [pytest.approx(100)] * 3}
+
+
+def test_the_yardstick_decodes_what_it_was_given(specs):
+    pixels = np.full((3, 64, 64, 3), 100, np.uint8)
+    images = ImageSet.of(pixels, np.arange(3), ("a", "b", "c"))
+    augment = ({"op": "crop", "size": 60}, {"op": "flip_or_noise", "p": 0.0})
+    recipe = specs("baseline")[0].recipe.model_copy(update={"augment": augment, "mean": (0.0,), "std": (1.0,)})
+    image, label, index = Samples(images, recipe)[2]
+    assert image.shape == (3, 60, 60) and (label, index) == (2, 2)
+    assert torch.allclose(image, torch.full_like(image, 100 / 255), atol=0.02), "a JPEG of one grey"
+
+
+class ReadsBack(TorchDispatchMode):
+    """Counts what makes a device wait for the host or the host for a device."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        self.count += name in ("_local_scalar_dense", "nonzero", "masked_select", "unique_consecutive", "item")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", ["baseline", "rul", "scn", "conf"])
+def test_an_epoch_reads_nothing_back_within_its_steps(specs, tmp_path, monkeypatch, name):
+    """As many values are read back in an epoch of nine steps as in one of three: those at its end."""
+    monkeypatch.setattr(augment_rows, "row_by_row", lambda images: False)  # as on a device
+    sets = (f"{name}.relabel.enabled=true", f"{name}.relabel.epoch=1", "recipe.clip_value=0.1")
+    (spec,) = specs(name, sets=(*sets, 'recipe.augment=[{"op": "flip_or_noise"}, {"op": "erase"}]'))
+    splits = Digits(tmp_path).load(8)
+    ready = assemble(spec, build_method(spec, splits.train), splits, splits.train.labels, CPU)
+    trainer = Trainer(spec, ready.method, ready.pipeline, ready.data, ready.precision, RunFolder(tmp_path))
+    progress = Progress(tmp_path / "progress.json", 1, 9, 9)
+    counts = []
+    for steps in (3, 9):
+        trainer.kept, trainer.steps = steps * spec.recipe.batch_size, steps
+        with ReadsBack() as mode:
+            trainer._train_epoch(0, progress)
+        counts.append(mode.count)
+    assert counts[0] == counts[1]
+    with ReadsBack() as mode:
+        torch.ones(3).sum().item()
+    assert mode.count == 1, "it does count"

@@ -1,0 +1,199 @@
+"""The engine on real (small) runs: the record, resuming, determinism, divergence, checkpoints."""
+
+import csv
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from benchmarks.plan.paths import Sources
+from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
+from benchmarks.store.record import read_record
+from benchmarks.store.run_folder import Store
+from benchmarks.train import checkpoint
+from benchmarks.train.build import build_method, load_pretrained
+from benchmarks.train.evaluate import Evaluator
+from benchmarks.train.optim import lr_factor
+from benchmarks.train.run import RunContext, execute
+from benchmarks.train.trainer import Trainer
+from common.errors import UserError
+from datasets.base import ImageSet
+from methods.core.base import Clock
+from methods.core.weights import sha256
+
+
+@pytest.fixture
+def do(tmp_path):
+    """`do(spec, "runs")` executes a run below tmp_path and returns its folder."""
+
+    def run(spec, where="runs", expect=True):
+        context = RunContext(runs=tmp_path / where, sources=Sources(tmp_path / "data"), provenance={"commit": "x"})
+        folder = Store(context.runs).run(spec)
+        folder.clear_for_run()
+        folder.path.mkdir(parents=True, exist_ok=True)
+        assert execute(spec, context) is expect, folder.failure.read_text()
+        return folder
+
+    return run
+
+
+def results(folder):
+    """What must not differ between two executions of a run."""
+    record = read_record(folder.record)
+    with np.load(folder.predictions) as arrays:
+        stored = {name: arrays[name].copy() for name in arrays.files}
+    return record.metrics, record.noise, record.relabelling, stored
+
+
+def same(one, other):
+    return one[:3] == other[:3] and all(np.array_equal(one[3][k], other[3][k], equal_nan=True) for k in one[3])
+
+
+def test_a_run_leaves_a_whole_record(specs, do):
+    (spec,) = specs("rul", epochs=2)
+    folder = do(spec)
+    record = read_record(folder.record)
+    assert record.spec == spec and record.run_id == spec.run_id
+    last = record.metrics["last"]
+    assert last["epoch"] == 2 and 0 <= last["accuracy"] <= 1
+    assert {"accuracy_at_10", "free_accuracy_at_30", "error_auroc", "flip_auroc", "free_flip_auroc"} <= set(last)
+    assert record.metrics["best_on_test"]["accuracy"] >= last["accuracy"]
+    assert record.metrics["best_on_validation"] is None
+    assert record.noise["realised"] == pytest.approx(0.2, abs=1e-3)
+    assert record.timing["images_per_second"] > 0
+    assert {"commit", "precision", "threads", "data", "device"} <= set(record.provenance)
+    with open(folder.history) as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
+    _, _, _, arrays = results(folder)
+    assert arrays["test_logits"].shape == (len(arrays["test_labels"]), 10)
+    flipped = arrays["train_given"] != arrays["train_clean"]
+    assert np.array_equal(flipped, arrays["train_flipped"])
+    assert (arrays["test_logits"].argmax(1) == arrays["test_labels"]).mean() == last["accuracy"]
+
+
+def test_the_same_spec_gives_the_same_numbers(specs, do):
+    (spec,) = specs("rul")
+    assert same(results(do(spec, "a")), results(do(spec, "b")))
+
+
+def test_every_method_sees_the_same_flipped_labels(specs, do):
+    given = [results(do(spec))[3]["train_given"] for spec in specs("baseline", "dul", epochs=1)]
+    assert np.array_equal(*given)
+
+
+# dul draws noise in its step, scn relabels, conf moves a buffer: each must survive the interruption.
+@pytest.mark.parametrize("name", ["dul", "scn", "conf"])
+def test_resuming_gives_the_undisturbed_record(specs, do, monkeypatch, name):
+    (spec,) = specs(name, epochs=4, sets=(f"{name}.relabel.enabled=true", f"{name}.relabel.epoch=1"))
+    undisturbed = results(do(spec, "undisturbed"))
+    original = Trainer._train_epoch
+
+    def interrupted(trainer, epoch, progress):
+        if epoch == 2 and trainer.folder.path.parts[-5] == "disturbed":
+            original(trainer, epoch, progress)  # the epoch in progress is lost
+            raise KeyboardInterrupt
+        return original(trainer, epoch, progress)
+
+    monkeypatch.setattr(Trainer, "_train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        do(spec, "disturbed")
+    monkeypatch.undo()
+    assert same(results(do(spec, "disturbed")), undisturbed)
+    assert undisturbed[2], "the run was meant to relabel"
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before(specs, do, monkeypatch, caplog):
+    (spec,) = specs("baseline", epochs=3)
+    undisturbed = results(do(spec, "undisturbed"))
+    monkeypatch.setattr(checkpoint, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        do(spec, "disturbed")
+    monkeypatch.undo()
+    path = next((do.__closure__[0].cell_contents / "disturbed").glob("*/*/*/*/checkpoint.pt"))
+    path.write_bytes(path.read_bytes()[:1000])
+    with caplog.at_level(logging.INFO):
+        assert same(results(do(spec, "disturbed")), undisturbed)
+    assert "falling back" in caplog.text and "going on after epoch 2" in caplog.text
+
+
+def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    path = tmp_path / "checkpoint.pt"
+    torch.save({"run_id": "x", "optimizer": Evil()}, path)
+    assert checkpoint.load(path, "x") is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_best_epochs_are_seen_in_the_recipes_own_view_once_at_the_end(specs, do, monkeypatch):
+    augment = 'recipe.augment=[{"op": "crop", "size": 8, "padding": 1}]'
+    (spec,) = specs("rul", epochs=5, sets=("recipe.crop=8", "recipe.test_view=ten_crop", augment))
+    seen, at_best = [], {}
+    predict = Evaluator._predict
+
+    def counted(evaluator, feed, view):
+        seen.append(view)
+        return predict(evaluator, feed, view)
+
+    evaluate = Trainer._evaluate
+
+    def at_once(trainer, row):
+        """What the ten crops of a new best gave in its own epoch."""
+        evaluate(trainer, row)
+        if trainer.state.best["best_on_test"]["epoch"] == row["epoch"]:
+            test = trainer.data.test
+            at_best.update(test.metrics(predict(trainer.evaluator, test.feed, "ten_crop")))
+
+    monkeypatch.setattr(Trainer, "_evaluate", at_once)
+    monkeypatch.setattr(Evaluator, "_predict", counted)
+    record = read_record(do(spec).record)
+    best = record.metrics["best_on_test"]
+    assert {key: best[key] for key in at_best} == at_best and best["epoch"] < 5
+    assert seen.count("ten_crop") == 2, "the best epoch and the last"
+    assert record.metrics["last"]["accuracy"] != best["accuracy"]
+
+
+def test_divergence_ends_the_run_with_its_reason(specs, do):
+    (spec,) = specs("baseline", sets=("recipe.lr=1e30",))
+    folder = do(spec, expect=False)
+    failure = json.loads(folder.failure.read_text())
+    assert "diverged" in failure["message"] and "epoch 1 of 2" in failure["message"]
+    assert folder.status().state == "failed" and not folder.record.exists()
+
+
+def test_schedules_are_their_formulas():
+    at = lambda epoch, step=0: Clock(epoch, step, 100, 10)  # noqa: E731
+    assert lr_factor(Constant(), at(50)) == 1
+    assert lr_factor(Exponential(kind="exponential", gamma=0.9), at(3, 5)) == pytest.approx(0.9**3)
+    step = StepDecay(kind="step", start=80, every=5, factor=0.9)
+    assert [lr_factor(step, at(epoch)) for epoch in (0, 80, 84, 85, 89, 90)] == pytest.approx([1, 1, 1, 0.9, 0.9, 0.81])
+    cosine = Cosine(kind="cosine", warmup=0.1)
+    assert lr_factor(cosine, at(10)) == pytest.approx(1) and lr_factor(cosine, at(55)) == pytest.approx(0.5)
+    assert 0 < lr_factor(cosine, at(0)) < 0.02 and lr_factor(cosine, at(99, 9)) < 1e-3
+
+
+def test_the_weights_that_a_spec_names_are_loaded_and_no_others(specs, tmp_path):
+    (spec,) = specs("baseline", sets=("recipe.backbone=resnet18", "recipe.pretrained=msceleb"))
+    assert spec.weights is None, "there is no file yet"
+    torch.manual_seed(3)
+    file = tmp_path / "data" / "weights" / "resnet18_msceleb.pth"
+    file.parent.mkdir(parents=True)
+    published = torchvision.models.resnet18()
+    torch.save({"state_dict": {f"module.{key}": value for key, value in published.state_dict().items()}}, file)
+    (spec,) = specs("baseline", sets=("recipe.backbone=resnet18", "recipe.pretrained=msceleb"))
+    assert spec.weights == sha256(file)
+    train = ImageSet.of(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4), ("a", "b", "c", "d"))
+    method = build_method(spec, train)
+    assert not torch.equal(method.backbone.stages.layer4[1].conv2.weight, published.layer4[1].conv2.weight)
+    load_pretrained(method, spec, file)
+    assert torch.equal(method.backbone.stages.layer4[1].conv2.weight, published.layer4[1].conv2.weight)
+    other = tmp_path / "other.pth"
+    torch.save(torchvision.models.resnet18().state_dict(), other)
+    for wrong in (other, None):
+        with pytest.raises(UserError, match="not the one of this run"):
+            load_pretrained(method, spec, wrong)
