@@ -14,7 +14,8 @@ import numpy as np
 from benchmarks.metrics import metrics, scores
 from benchmarks.metrics.metrics import REJECTION_PERCENT
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import RunFolder, Store
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
 from common.errors import UserError
 from common.files import atomic_write
 from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key

@@ -29,7 +29,7 @@ def metrics(runs: Path) -> dict[str, dict]:
     for path in paths:
         assert path.with_name("predictions.npz").exists() and path.with_name("history.csv").exists()
         left = [one.name for one in path.parent.iterdir()]
-        assert not [name for name in left if name.startswith(("claim-", "progress", "failure", "attempts", "."))], left
+        assert not [name for name in left if name.startswith(("lease-", "progress", "failure", "attempts", "."))], left
     return found
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.plan.plugins import load_plugins
-from benchmarks.plan.shelf import RECIPES, SUITES
+from benchmarks.plan.recipe import RECIPES
+from benchmarks.plan.suite import SUITES
 from datasets.registry import DATASETS
 from methods.registry import METHODS
 

@@ -10,15 +10,15 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.launch.backlog import Outcome
+from benchmarks.launch.run_queue import Outcome
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 
 LINE_SECONDS = 30.0  # between two plain lines when nothing ends
 
 
-class View:
+class ProgressBar:
     """Follows a launcher through the runs' progress files; works the same wherever the runs are."""
 
     def __init__(self, store: Store, specs: Sequence[RunSpec]) -> None:
@@ -39,7 +39,7 @@ class View:
             )
             self.overall = self.bars.add_task("all runs", total=self.total, note="")
 
-    def __enter__(self) -> View:
+    def __enter__(self) -> ProgressBar:
         if self.bars:
             self.bars.start()
         return self

@@ -10,24 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.cli.progress_bar import View
+from benchmarks.cli.progress_bar import ProgressBar
 from benchmarks.cli.request import from_flags
 from benchmarks.cli.values import parse_jobs, positive
 from benchmarks.launch import estimate
-from benchmarks.launch.backlog import Outcome, Watch
 from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
-from benchmarks.launch.journal import Launch, Launches
+from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.pool import LocalPool
+from benchmarks.launch.run_queue import Outcome, Watch
 from benchmarks.launch.slurm.settings import SlurmSettings
-from benchmarks.launch.status import Survey
+from benchmarks.launch.status import RunsStatus
+from benchmarks.launch.todo import Todo, make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.provenance import collect
-from benchmarks.store.run_folder import Store
-from benchmarks.train.run import RunContext
+from benchmarks.store.runs import Store
+from benchmarks.train.context import RunContext
 from common.errors import UserError
 from datasets.base import Splits
 from methods.core.weights import sha256
@@ -79,7 +80,7 @@ class Session:
         """The failed and the stale runs of a folder. Raises UserError."""
         load_plugins(flags.plugin)
         runs = flags.runs.resolve()
-        survey = Survey(runs)
+        survey = RunsStatus(runs)
         known = {spec.run_id: (spec, launch) for launch in survey.launches.all()[::-1] for spec in launch.specs}
         specs, launches = [], []
         for run_id, state in survey.look().items():
@@ -151,7 +152,7 @@ class Session:
             return None
         store = Store(self.context.runs)
         splits = self._load_data()
-        todo = plan.make_plan(self.specs, store, force=self.force)
+        todo = make_todo(self.specs, store, force=self.force)
         executor = self._executor(todo.todo, store)
         new = self._unqueued(todo.todo)
         self._print(todo, len(todo.todo) - len(new))
@@ -164,11 +165,11 @@ class Session:
             store.run(spec).tidy()
         if not todo.todo:
             return 0
-        Launches(self.context.runs).prune()
+        Journal(self.context.runs).prune()
         if new:
             self.launch.model_copy(update={"specs": tuple(new)}).save(self.context.runs)
         try:
-            with View(store, todo.todo) as view:
+            with ProgressBar(store, todo.todo) as view:
                 outcome = executor.run(todo.todo, view)
         except KeyboardInterrupt:
             print(f"\ninterrupted; {self._afterwards()}")
@@ -193,7 +194,7 @@ class Session:
         """The runs to start: on SLURM, those that no earlier job of this folder is going to do anyway."""
         if not self.slurm:
             return list(todo)
-        states = Survey(self.context.runs).look(todo)
+        states = RunsStatus(self.context.runs).look(todo)
         return [spec for spec in todo if states[spec.run_id].state not in ("queued", "running", "unknown")]
 
     def _afterwards(self) -> str:
@@ -212,7 +213,7 @@ class Session:
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
 
-    def _print(self, todo: plan.Plan, queued: int) -> None:
+    def _print(self, todo: Todo, queued: int) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
         print(f", {len(todo.partial)} to go on from a checkpoint" if todo.partial else "", end="")
         print(f", {queued} queued or running already" if queued else "", flush=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.launch.journal import Launches
+from benchmarks.launch.journal import Journal
 from benchmarks.launch.slurm import scheduler
-from benchmarks.launch.status import RunState, Survey
+from benchmarks.launch.status import RunsStatus, RunStatus2
 from benchmarks.store.heartbeat import duration
 from common.errors import UserError
 
@@ -20,7 +20,7 @@ LISTED = 20  # queued runs are told by name up to so many
 WATCH_SECONDS = 5.0
 
 
-def text(runs: Path, states: Iterable[RunState]) -> str:
+def text(runs: Path, states: Iterable[RunStatus2]) -> str:
     """Counts, then a line a run that is not done."""
     known = [one for one in states if one.state != "absent"]
     if not known:
@@ -42,7 +42,7 @@ def text(runs: Path, states: Iterable[RunState]) -> str:
     return "\n".join(lines)
 
 
-def as_json(runs: Path, states: Iterable[RunState]) -> str:
+def as_json(runs: Path, states: Iterable[RunStatus2]) -> str:
     """A list of objects, one a run."""
     return json.dumps([_fields(runs, one) for one in states if one.state != "absent"], indent=1)
 
@@ -51,13 +51,13 @@ def status(runs: Path, *, as_json_list: bool = False) -> str:
     """The state of every run below `runs`."""
     if not runs.is_dir():
         return "[]" if as_json_list else f"no runs under {runs}"
-    states = _sorted(Survey(runs).look().values())
+    states = _sorted(RunsStatus(runs).look().values())
     return as_json(runs, states) if as_json_list else text(runs, states)
 
 
 def watch(runs: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
     """The status again and again, until nothing is queued or running."""
-    survey = Survey(runs)
+    survey = RunsStatus(runs)
     while True:
         states = _sorted(survey.look().values())
         yield text(runs, states)
@@ -68,7 +68,7 @@ def watch(runs: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[s
 
 def cancel(runs: Path) -> str:
     """Cancel the SLURM jobs that were submitted from this runs folder, and nothing else. Raises UserError."""
-    launches = [launch for launch in Launches(runs).all() if launch.arrays and not launch.cancelled]
+    launches = [launch for launch in Journal(runs).all() if launch.arrays and not launch.cancelled]
     names = [launch.job_name(array) for launch in launches for array in range(len(launch.arrays))]
     queue = scheduler.tasks(names)
     if queue is None:
@@ -83,11 +83,11 @@ def cancel(runs: Path) -> str:
     return f"cancelled {len(queue)} jobs: {', '.join(jobs)}; finished runs and checkpoints are kept"
 
 
-def _sorted(states: Iterable[RunState]) -> list[RunState]:
+def _sorted(states: Iterable[RunStatus2]) -> list[RunStatus2]:
     return sorted(states, key=lambda one: one.folder.path)
 
 
-def _detail(one: RunState) -> str:
+def _detail(one: RunStatus2) -> str:
     progress = one.progress if one.state == "running" else None
     if not progress:
         return one.detail
@@ -101,7 +101,7 @@ def _detail(one: RunState) -> str:
     return ", ".join(filter(None, facts))
 
 
-def _fields(runs: Path, one: RunState) -> dict[str, Any]:
+def _fields(runs: Path, one: RunStatus2) -> dict[str, Any]:
     progress = one.progress or {}
     return {
         "run": str(one.folder.path.relative_to(runs)),

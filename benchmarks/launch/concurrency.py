@@ -11,7 +11,7 @@ from common.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.plan.spec import RunSpec
-    from benchmarks.train.run import RunContext
+    from benchmarks.train.context import RunContext
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,7 @@ def _per_gpu(todo: Sequence[RunSpec], context: RunContext, devices: Sequence[str
     """Doubled while it fits into the memory, leaves each run a core, and is worth it."""
     import torch
 
-    from benchmarks.launch.probe import together
-    from benchmarks.speed.measure import workers
+    from benchmarks.launch.probe import together, workers
 
     largest = max((spec for spec in todo if not spec.members), key=_size, default=None)
     if largest is None:

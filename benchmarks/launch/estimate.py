@@ -10,9 +10,10 @@ import torch
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.provenance import collect
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from benchmarks.train.build import build_method
-from benchmarks.train.run import RunContext, device_name
+from benchmarks.train.context import RunContext
+from benchmarks.train.run import device_name
 from datasets.base import Splits
 from methods.core.base import Batch, Clock
 

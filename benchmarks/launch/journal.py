@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store import lease as claim
+from benchmarks.store import lease
 from common.errors import UserError
 from common.files import atomic_write
 
@@ -34,7 +34,7 @@ class Launch(BaseModel):
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     user: str = Field(default_factory=getpass.getuser)
     command: str
-    launcher: dict[str, Any] = Field(default_factory=claim.process)
+    launcher: dict[str, Any] = Field(default_factory=lease.process)
     data: Path
     typed: dict[str, str] = {}  # see benchmarks/sources.py
     weights: Path | None = None
@@ -67,7 +67,7 @@ class Launch(BaseModel):
             (runs / FOLDER / f"{self.id}.json").unlink()
 
 
-class Launches:
+class Journal:
     """The launches on a runs folder, newest first; read once each."""
 
     def __init__(self, runs: Path) -> None:

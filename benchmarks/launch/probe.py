@@ -6,30 +6,34 @@ each line is a number of steps and each answer what they took.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.launch.pool import MALLOC
+from benchmarks.launch.environment import MALLOC
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.provenance import CHECKOUT
-from benchmarks.train.run import RunContext
+from benchmarks.train.context import RunContext
 from common.errors import UserError
+
+OURS = "ours"  # the engine itself
 
 
 class Worker:
-    """The driver's side. `loop`: "ours" with the allocator's settings of a launched run, or "plain" without."""
+    """The driver's side. `loop`: OURS, with the allocator's settings of a launched run, or `module:Class` without."""
 
     def __init__(self, loop: str, spec: RunSpec, context: RunContext, device: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in MALLOC}
-        environment |= MALLOC if loop == "ours" else {}
+        environment |= MALLOC if loop == OURS else {}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
         self.device_mib = 0.0  # peak of the device's memory, as last heard
         self.started = time.perf_counter()
@@ -98,6 +102,18 @@ def together(workers: Sequence[Worker], steps: int) -> float:
     return sum(result["images"] for result in results) / max(result["seconds"] for result in results)
 
 
+@contextmanager
+def workers(count: int, spec: RunSpec, context: RunContext, devices: Sequence[str]) -> Iterator[list[Worker]]:
+    """So many runs, each past its first step."""
+    with ExitStack() as stack:
+        found = [
+            stack.enter_context(Worker(OURS, spec, context, devices[number % len(devices)])) for number in range(count)
+        ]
+        for worker in found:
+            worker.ready()
+        yield found
+
+
 def serve(lines: Iterable[str]) -> None:
     """The worker's side."""
     asked = iter(lines)
@@ -107,9 +123,9 @@ def serve(lines: Iterable[str]) -> None:
 
     import torch
 
+    from benchmarks.launch.loop import Loop, Ours
     from benchmarks.plan.paths import Sources
     from benchmarks.plan.plugins import load_plugins
-    from benchmarks.speed.loops import Loop, Ours
     from benchmarks.store.run_folder import RunFolder
 
     torch.set_num_threads(request["threads"])
@@ -122,12 +138,11 @@ def serve(lines: Iterable[str]) -> None:
     splits = sources.dataset(spec.dataset).load(spec.recipe.image_size)
     with tempfile.TemporaryDirectory() as folder:
         loop: Loop
-        if request["loop"] == "plain":
-            from benchmarks.speed.plain import Plain
-
-            loop = Plain(spec, splits, device)
-        else:
+        if request["loop"] == OURS:
             loop = Ours(spec, splits, device, RunFolder(Path(folder)))
+        else:
+            module, _, name = request["loop"].partition(":")
+            loop = getattr(importlib.import_module(module), name)(spec, splits, device)
         loop.run(1)
         print("{}", flush=True)
         for line in asked:

@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.launch.journal import Launch, Launches
+from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import scheduler
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store import lease as claim
-from benchmarks.store.run_folder import RunFolder, Store
+from benchmarks.store import lease
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
 
 ASK_SECONDS = 5.0
 Queue = dict[tuple[str, int], scheduler.Task]
 
 
 @dataclass(frozen=True)
-class RunState:
+class RunStatus2:
     """One run. `state`: queued, running, done, failed, stale, corrupt, absent (never started, by nobody who lives), or
     unknown (SLURM does not answer). `verdict`: the failure is of the latest launch, so nobody is to try it again."""
 
@@ -51,15 +52,15 @@ class Place:
         return self.launch.jobs[self.array] + ("" if single else f"_{self.task}")
 
 
-class Survey:
+class RunsStatus:
     """Looks at a runs folder, again and again where asked to."""
 
     def __init__(self, runs: Path) -> None:
-        self.runs, self.store, self.launches = runs, Store(runs), Launches(runs)
+        self.runs, self.store, self.launches = runs, Store(runs), Journal(runs)
         self._asked, self._names = float("-inf"), set[str]()
         self._answer: Queue | None = None
 
-    def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunState]:
+    def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunStatus2]:
         """Run id (of folders that say none, the path) -> state; of these runs, or of all in the folder."""
         now = self.store.now()
         places = self._places()
@@ -104,27 +105,27 @@ class Survey:
         return places
 
 
-def _on_disk(folder: RunFolder, now: float) -> RunState:
+def _on_disk(folder: RunFolder, now: float) -> RunStatus2:
     status = folder.status(now)
     job = (status.progress or {}).get("job")
     log = folder.log if status.state == "failed" else None
-    return RunState(
+    return RunStatus2(
         folder, status.state, status.detail, progress=status.progress, job=job, log=log, launch=status.launch
     )
 
 
-def _launched_here(state: RunState, place: Place, queue: object, runs: Path) -> RunState:
+def _launched_here(state: RunStatus2, place: Place, queue: object, runs: Path) -> RunStatus2:
     """A run of a local launch: queued as long as its launcher lives."""
     if state.state == "running":
         return state
     launcher = place.launch.launcher
-    lives = launcher.get("where") == claim.where() and not claim.died_here(launcher)
+    lives = launcher.get("where") == lease.where() and not lease.died_here(launcher)
     if _failed_under(state, place):
         return replace(state, verdict=True)
     return replace(state, state="queued", detail=_next(state), log=None) if lives else state
 
 
-def _on_slurm(state: RunState, place: Place, queue: Queue | None, runs: Path) -> RunState:
+def _on_slurm(state: RunStatus2, place: Place, queue: Queue | None, runs: Path) -> RunStatus2:
     """A run of a SLURM launch: queued as long as its job is; failed when that has left without a result."""
     if _failed_under(state, place):
         return replace(state, verdict=True, job=place.job)
@@ -140,7 +141,7 @@ def _on_slurm(state: RunState, place: Place, queue: Queue | None, runs: Path) ->
         where = f"next on {task.node}" if task.node else task.reason
         detail = ", ".join(filter(None, [f"job {task.job}", where, _next(state)]))
         return replace(state, state="queued", detail=detail, job=task.job, log=None)
-    if len(place.launch.jobs) <= place.array and not claim.died_here(place.launch.launcher):
+    if len(place.launch.jobs) <= place.array and not lease.died_here(place.launch.launcher):
         return replace(state, state="queued", detail="being submitted", log=None)
     if state.state == "failed":  # in an earlier launch, and this one never came to it
         return replace(state, job=place.job)
@@ -150,12 +151,12 @@ def _on_slurm(state: RunState, place: Place, queue: Queue | None, runs: Path) ->
     return replace(state, state="failed", detail=detail, job=place.job, log=log)
 
 
-def _failed_under(state: RunState, place: Place) -> bool:
+def _failed_under(state: RunStatus2, place: Place) -> bool:
     mark = state.folder.failed_under()
     return state.state == "failed" and mark is not None and mark[0] == place.launch.id
 
 
-def _next(state: RunState) -> str:
+def _next(state: RunStatus2) -> str:
     """What a queued run has behind it."""
     done = (state.progress or {}).get("epoch")
     return f"goes on after epoch {done}" if done else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm, Suite
-from benchmarks.store.run_folder import RunFolder, Store
 from common.errors import UserError
 from common.registry import unknown
 from datasets.augment.pipeline import Pipeline
@@ -38,16 +37,6 @@ class Request:
     epochs: int | None = None
     backbone: str | None = None
     sets: tuple[tuple[str, str, Any], ...] = ()  # (method or "recipe", dotted key, value), from --set
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Runs in the order they start, split by what is there already. `remarks` are for the user to read."""
-
-    todo: tuple[RunSpec, ...]
-    done: tuple[RunSpec, ...]
-    partial: tuple[RunSpec, ...]  # of `todo`: have a checkpoint to go on from
-    remarks: tuple[str, ...] = field(default=())
 
 
 def parse_set(text: str) -> tuple[str, str, Any]:
@@ -117,19 +106,6 @@ def resolve(request: Request, data: Path, weights: Path | None = None) -> list[R
                 f"--set {owner}.{key}: '{owner}' is not among the methods: {', '.join(sorted(chosen))}, recipe"
             )
     return list({spec.run_id: spec for spec in specs}.values())
-
-
-def make_plan(specs: Sequence[RunSpec], store: Store, *, force: bool = False) -> Plan:
-    """Split runs into finished ones and those to do. `force` does finished ones again (the old ones are set aside)."""
-    folders = {spec.run_id: store.run(spec) for spec in specs}
-    done = set() if force else {spec.run_id for spec in specs if folders[spec.run_id].done()}
-    todo = tuple(spec for spec in specs if spec.run_id not in done)
-    return Plan(
-        todo=todo,
-        done=tuple(spec for spec in specs if spec.run_id in done),
-        partial=tuple(spec for spec in todo if not force and folders[spec.run_id].resumable()),
-        remarks=tuple(_remarks(specs, (folders[spec.run_id] for spec in todo))),
-    )
 
 
 def _recipe(request: Request, dataset: str) -> Recipe:
@@ -208,26 +184,3 @@ def weights_file(data: Path, given: Path | None) -> Path | None:
     """The file of pretrained weights on this machine: the one given, else the usual one where it is there."""
     path = given or data / MSCELEB
     return path.resolve() if given or path.is_file() else None
-
-
-def _remarks(specs: Sequence[RunSpec], folders: Iterable[RunFolder]) -> Iterable[str]:
-    """What the user should know before the runs start."""
-    for dataset in dict.fromkeys(
-        spec.dataset for spec in specs if spec.recipe.pretrained == "msceleb" and not spec.weights
-    ):
-        yield (
-            f"{dataset}: the paper starts from a ResNet-18 pretrained on MS-Celeb-1M; without {MSCELEB} under the data "
-            "folder or --weights these runs start from scratch and are not comparable with the published numbers"
-        )
-    if count := sum(spec.noise_seed is not None for spec in specs):
-        yield f"{count} of the runs are members of ensembles, beyond the seeds asked for"
-    late = {
-        spec.method: spec.config["relabel"]["epoch"]
-        for spec in specs
-        if spec.config["relabel"]["enabled"] and spec.config["relabel"]["epoch"] > spec.recipe.epochs
-    }
-    for method, epoch in late.items():
-        yield f"{method}: relabelling never begins (epoch {epoch}); --set {method}.relabel.epoch=N changes that"
-    for folder in folders:
-        if (status := folder.status()).state == "corrupt":
-            yield f"{folder.path}: {status.detail}; the old file is kept aside and the run done again"

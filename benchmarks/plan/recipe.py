@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmarks.plan.shelf import RECIPES
+from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from common.validation import place, reason
+
+RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
 
 class _Part(BaseModel):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from benchmarks.plan.shelf import SUITES
+from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from common.validation import place, reason
+
+SUITES = TomlFolder("suite", Path(__file__).parent / "suites")
 
 
 class Arm(BaseModel):

@@ -60,7 +60,7 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.plan.plugins import load_plugins
     from benchmarks.speed import measure as measuring
     from benchmarks.speed import planning, streaming
-    from benchmarks.train.run import RunContext
+    from benchmarks.train.context import RunContext
 
     load_plugins(flags.plugin)
     changes = {"batch_size": flags.batch, "image_size": flags.image_size, "precision": flags.precision}
@@ -161,7 +161,7 @@ def show(found: dict[str, Any]) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print. Returns the exit code: 0, or 2 for wrong input."""
     flags = parser().parse_args(arguments)
-    from benchmarks.launch.pool import MALLOC
+    from benchmarks.launch.environment import MALLOC
 
     if any(os.environ.get(name) != value for name, value in MALLOC.items()):
         # The allocator reads its settings when a process starts: launched runs have them from their launcher.

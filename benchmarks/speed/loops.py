@@ -6,38 +6,19 @@ where every part of a method is active (relabelling begins some epochs in).
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 import torch
 
+from benchmarks.launch.loop import Segment
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store.heartbeat import Progress
-from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.build import assemble, build_method
-from benchmarks.train.optim import Descent
-from benchmarks.train.trainer import Trainer
+from benchmarks.train.optim import Stepper
 from datasets.base import ImageSet, Splits
 from methods.core.base import Batch, Clock
 
 READY = 4  # batches the limit goes round: more than a processor's cache holds of large images
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Some steps in a row."""
-
-    images: int
-    seconds: float
-
-
-class Loop(Protocol):
-    """Something that trains when it is told to."""
-
-    def run(self, steps: int) -> Segment:
-        """Do this many steps."""
 
 
 class Limit:
@@ -48,7 +29,7 @@ class Limit:
         few = Splits(train=_first(splits.train, READY * size), test=_first(splits.test, 1))
         ready = assemble(spec, build_method(spec, few.train), few, few.train.labels, device)
         self.method, self.precision = ready.method.train(), ready.precision
-        self.descent = Descent(spec.recipe, self.method, ready.precision)
+        self.stepper = Stepper(spec.recipe, self.method, ready.precision)
         self.clock = Clock(spec.recipe.epochs - 1, 0, spec.recipe.epochs, 1)
         labels = torch.from_numpy(few.train.labels).to(device)
         generator = torch.Generator(device).manual_seed(0)
@@ -65,51 +46,10 @@ class Limit:
             batch = self.batches[step % len(self.batches)]
             with self.precision.autocast():
                 loss = self.method.training_step(batch, self.clock).loss
-            self.descent.step(loss)
+            self.stepper.step(loss)
             images += len(batch.images)
         _wait(self.precision.device)
         return Segment(images, time.perf_counter() - started)
-
-
-class Ours:
-    """The engine: its own epochs, cut short to the steps asked for."""
-
-    def __init__(self, spec: RunSpec, splits: Splits, device: torch.device, folder: RunFolder) -> None:
-        ready = assemble(spec, build_method(spec, splits.train), splits, splits.train.labels, device)
-        self.trainer = Trainer(spec, ready.method, ready.pipeline, ready.data, ready.precision, folder)
-        self.whole = self.trainer.kept
-        self.progress = Progress(folder.progress, spec.recipe.epochs, self.trainer.steps, self.whole)
-
-    def run(self, steps: int) -> Segment:
-        """Epochs, or parts of one, as the trainer does them: order, augmentation, logging, heartbeat."""
-        size, trainer = self.trainer.recipe.batch_size, self.trainer
-        images, seconds = 0, 0.0
-        while steps > 0:
-            trainer.kept = min(self.whole, steps * size)
-            trainer.steps = math.ceil(trainer.kept / size)
-            seconds += trainer._train_epoch(trainer.recipe.epochs - 1, self.progress)["train_seconds"]
-            images += trainer.kept
-            steps -= trainer.steps
-        return Segment(images, seconds)
-
-    def checkpoint(self) -> float:
-        """Seconds that the training loop waits for one checkpoint."""
-        started = time.perf_counter()
-        self.trainer._save()
-        return time.perf_counter() - started
-
-    def evaluate(self, images: int) -> dict[str, Segment]:
-        """Up to so many test images in each view of the recipe (ten crops count as one image)."""
-        trainer = self.trainer
-        feed = trainer.data.test.feed
-        part = type(feed)(feed.rows[:images], feed.device)
-        found: dict[str, Segment] = {}
-        for view in dict.fromkeys(("single", trainer.recipe.test_view)):
-            trainer.evaluator.weights_changed()
-            started = time.perf_counter()
-            trainer.evaluator.predict(part, view)
-            found[view] = Segment(len(part), time.perf_counter() - started)
-        return found
 
 
 def _first(images: ImageSet, count: int) -> ImageSet:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmarks.launch.probe import Worker, together
+from benchmarks.launch.loop import Ours, Segment
+from benchmarks.launch.probe import OURS, Worker, together, workers
 from benchmarks.plan import grid as plan
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm
-from benchmarks.speed.loops import Limit, Ours, Segment
+from benchmarks.speed.loops import Limit
 from benchmarks.store.provenance import collect
 from benchmarks.store.run_folder import RunFolder
+from benchmarks.train.context import RunContext
 from benchmarks.train.precision import Precision
-from benchmarks.train.run import RunContext, device_name
+from benchmarks.train.run import device_name
 from datasets.base import Splits
 from methods.core.contract import trains
 from methods.registry import METHODS
 
 Rates = dict[str, list[float]]  # images/s of each loop, one value a turn
+
+
+PLAIN = "benchmarks.speed.plain:Plain"
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,9 @@ def compare(spec: RunSpec, splits: Splits, context: RunContext, effort: Effort) 
     device = torch.device(context.device)
     with ExitStack() as stack:
         folder = RunFolder(Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        plain = stack.enter_context(Worker("plain", spec, context, context.device))
+        plain = stack.enter_context(Worker(PLAIN, spec, context, context.device))
         plain.ready()
-        with Worker("ours", spec, context, context.device) as alone:
+        with Worker(OURS, spec, context, context.device) as alone:
             startup = alone.ready()
             alone.begin(3)
             memory = alone.result()
@@ -122,19 +127,6 @@ def several(counts: Sequence[int], spec: RunSpec, context: RunContext, devices: 
             steps = _steps(effort.seconds, together(running, 2) / count, spec.recipe.batch_size)
             found[str(count)] = [together(running, steps) for _ in range(effort.repeats)]
     return found
-
-
-@contextmanager
-def workers(count: int, spec: RunSpec, context: RunContext, devices: Sequence[str]) -> Iterator[list[Worker]]:
-    """So many runs, each past its first step."""
-    with ExitStack() as stack:
-        found = [
-            stack.enter_context(Worker("ours", spec, context, devices[number % len(devices)]))
-            for number in range(count)
-        ]
-        for worker in found:
-            worker.ready()
-        yield found
 
 
 def in_turn(

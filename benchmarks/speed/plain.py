@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from benchmarks.launch.loop import Segment
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
-from benchmarks.speed.loops import Segment
 from benchmarks.train.build import build_method
 from datasets.base import ImageSet, Splits
 from methods.core.base import Batch, Clock

@@ -8,11 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.launch.todo import make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.spec import Noise
 from benchmarks.plan.suite import Arm
 from benchmarks.store.record import Record
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from common.files import atomic_write
 
 METHODS = ("baseline", "scn", "dul", "conf", "rul")
@@ -40,7 +41,7 @@ def skip(count: int) -> float:
             with atomic_write(store.run(spec).record, sync=False) as file:
                 json.dump(record.model_dump(mode="json"), file, indent=1)
         started = time.perf_counter()
-        found = plan.make_plan(plan.resolve(request, Path(folder)), store)
+        found = make_todo(plan.resolve(request, Path(folder)), store)
         seconds = time.perf_counter() - started
         assert not found.todo, "every record was to be found"
     return seconds

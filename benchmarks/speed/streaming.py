@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.train.build import recipe_pipeline
-from benchmarks.train.loader import Feed
+from benchmarks.train.loader import Loader
 from common.errors import UserError
 from datasets.cache.digests import cache_folders, writable
 
@@ -36,11 +36,11 @@ def stream(count: int, spec: RunSpec, channels: int, native: int, data: Path, de
         raise UserError(f"--stream {count}: needs {needed / 1e9:.0f} GB in {home}, which has {free / 1e9:.0f} GB free")
     with tempfile.TemporaryDirectory(dir=home) as folder:
         images = _generate(Path(folder) / "images.npy", (count, size, size, channels))
-        feed, pipeline = Feed(images, device), recipe_pipeline(spec.recipe, channels)
+        loader, pipeline = Loader(images, device), recipe_pipeline(spec.recipe, channels)
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0))
         generator = torch.Generator(device).manual_seed(0)
         peak, started = 0.0, time.perf_counter()
-        for number, (raw, _) in enumerate(feed.batches(order, spec.recipe.batch_size)):
+        for number, (raw, _) in enumerate(loader.batches(order, spec.recipe.batch_size)):
             batch = pipeline.train(raw, generator).contiguous(memory_format=torch.channels_last)
             if number % 50 == 0:
                 peak = max(peak, _own_memory_mib())

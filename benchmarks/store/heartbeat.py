@@ -1,4 +1,4 @@
-"""How far a run is: a small file that `status` and the progress view read. (Whether it lives, its claim says.)"""
+"""How far a run is: a small file that `status` and the progress view read. (Whether it lives, its lease says.)"""
 
 from __future__ import annotations
 

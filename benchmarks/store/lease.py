@@ -1,7 +1,7 @@
 """Who does a run, where several launchers and jobs share one runs folder, on one machine or over NFS.
 
-A claim is a file `claim-N` in the run's folder, created exclusively; its holder touches it every two seconds. A claim
-that is no longer touched is a dead one, and whoever creates `claim-N+1` takes the run over: the highest number holds
+A lease is a file `lease-N` in the run's folder, created exclusively; its holder touches it every two seconds. A lease
+that is no longer touched is a dead one, and whoever creates `lease-N+1` takes the run over: the highest number holds
 it. Nothing relies on locks or on clocks that agree: that a heartbeat *changes* is seen on one's own monotonic clock. A
 holder that was silent for too long, but lives, finds the higher number before it writes, and steps back.
 """
@@ -30,14 +30,14 @@ class Superseded(RuntimeError):
 
 @dataclass(frozen=True)
 class Seen:
-    """A claim as others see it. `beat` changes as long as its holder lives."""
+    """A lease as others see it. `beat` changes as long as its holder lives."""
 
     number: int
     beat: int
     holder: dict[str, Any]
 
 
-class Claim:
+class Lease:
     """A run held by this process."""
 
     def __init__(self, path: Path, owner: str) -> None:
@@ -45,8 +45,8 @@ class Claim:
         self._released = threading.Event()
 
     @classmethod
-    def take(cls, folder: Path, after: int, launch: str = "") -> Claim | None:
-        """Take the run over from claim number `after` (0: nobody's), under a launch's id. None: somebody was faster."""
+    def take(cls, folder: Path, after: int, launch: str = "") -> Lease | None:
+        """Take the run over from lease number `after` (0: nobody's), under a launch's id. None: somebody was faster."""
         folder.mkdir(parents=True, exist_ok=True)
         path, owner = _path(folder, after + 1), uuid.uuid4().hex
         holder = {"owner": owner, **process(), "job": os.environ.get("SLURM_JOB_ID"), "launch": launch}
@@ -55,15 +55,15 @@ class Claim:
                 json.dump(holder, file)
         except FileExistsError:
             return None
-        except OSError:  # no space for its content: it would be taken for a claim until it is found dead
+        except OSError:  # no space for its content: it would be taken for a lease until it is found dead
             path.unlink(missing_ok=True)
             raise
         for number in _numbers(folder):
             if number <= after:
                 _path(folder, number).unlink(missing_ok=True)
-        claim = cls(path, owner)
-        if claim.held():
-            return claim
+        lease = cls(path, owner)
+        if lease.held():
+            return lease
         path.unlink(missing_ok=True)  # a higher number was there already
         return None
 
@@ -82,7 +82,7 @@ class Claim:
             raise Superseded(f"{self.path.parent}: another process does this run now")
 
     def keep(self, lost: Callable[[], None]) -> None:
-        """Touch the claim from a thread until it is released; `lost` is called there if the run was taken over."""
+        """Touch the lease from a thread until it is released; `lost` is called there if the run was taken over."""
 
         def beat() -> None:
             while not self._released.wait(BEAT_SECONDS):
@@ -94,7 +94,7 @@ class Claim:
                 except OSError:  # a full or sleeping file server: whether the run is lost is seen when it is back
                     continue
 
-        threading.Thread(target=beat, daemon=True, name="claim").start()
+        threading.Thread(target=beat, daemon=True, name="lease").start()
 
     def release(self) -> None:
         """Give the run up; others see it at once."""
@@ -105,7 +105,7 @@ class Claim:
 
 
 class Observer:
-    """Tells living claims from dead ones, by looking at them again and again."""
+    """Tells living leases from dead ones, by looking at them again and again."""
 
     def __init__(self) -> None:
         self.patience = float(os.environ.get(DEAD_VARIABLE, "60"))
@@ -127,7 +127,7 @@ class Observer:
 
 
 def look(folder: Path) -> Seen | None:
-    """The claim on a run, or None where there is none."""
+    """The lease on a run, or None where there is none."""
     number = max(_numbers(folder), default=0)
     if not number:
         return None
@@ -144,7 +144,7 @@ def look(folder: Path) -> Seen | None:
 
 
 def forget(folder: Path) -> None:
-    """Remove the claim of a process that was on this machine and is gone."""
+    """Remove the lease of a process that was on this machine and is gone."""
     with contextlib.suppress(OSError):
         seen = look(folder)
         if seen and died_here(seen.holder):
@@ -195,11 +195,11 @@ def _started(pid: int) -> int | None:
 
 
 def _path(folder: Path, number: int) -> Path:
-    return folder / f"claim-{number}"
+    return folder / f"lease-{number}"
 
 
 def _number(path: Path) -> int:
-    return int(path.name.removeprefix("claim-"))
+    return int(path.name.removeprefix("lease-"))
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -207,4 +207,4 @@ def _numbers(folder: Path) -> list[int]:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
-    return [int(name[6:]) for name in names if name.startswith("claim-") and name[6:].isdigit()]
+    return [int(name[6:]) for name in names if name.startswith("lease-") and name[6:].isdigit()]

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store import lease as claim
+from benchmarks.store import lease
 from benchmarks.store.record import BadRecord, Record, read_record, write_record
 from common.files import atomic_write, free_aside, set_aside
 
 State = Literal["done", "failed", "running", "stale", "corrupt", "absent"]
 
-# At one look, a claim of another machine that was not touched for so long is a dead run's (they beat every 2 s).
+# At one look, a lease of another machine that was not touched for so long is a dead run's (they beat every 2 s).
 STALE_SECONDS = 120.0
 
 
@@ -42,11 +41,11 @@ def _file(name: str) -> cached_property[Path]:
 
 
 class RunFolder:
-    """The files of one run. Who does the run holds its `claim`, and writes only as long as it does."""
+    """The files of one run. Who does the run holds its `lease`, and writes only as long as it does."""
 
-    def __init__(self, path: Path, held: claim.Claim | None = None) -> None:
+    def __init__(self, path: Path, held: lease.Lease | None = None) -> None:
         self.path = path
-        self.claim = held
+        self.lease = held
 
     # Made when asked for: a plan looks at thousands of folders for their records alone.
     record = _file("record.json")
@@ -68,7 +67,7 @@ class RunFolder:
             pass
         except BadRecord as error:
             return RunStatus(self.path, "corrupt", f"{self.record.name}: {error}")
-        seen, progress = claim.look(self.path), read_json(self.progress)
+        seen, progress = lease.look(self.path), read_json(self.progress)
         epoch = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', '?')}" if progress else "the first epoch"
         if seen and _lives(seen, time.time() if now is None else now):
             where, launch = seen.holder.get("host", "?"), str(seen.holder.get("launch", ""))
@@ -105,14 +104,14 @@ class RunFolder:
     def writing(self, path: Path, mode: str = "w") -> Iterator[IO]:
         """Open one of the run's files; it appears whole when the block ends, if the run is then still this process's.
 
-        Raises claim.Superseded if it is not.
+        Raises lease.Superseded if it is not.
         """
         with atomic_write(path, mode) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            if self.claim:  # between here and the renaming lies nothing that could wait
-                self.claim.check()
+            if self.lease:  # between here and the renaming lies nothing that could wait
+                self.lease.check()
 
     def clear_for_run(self, redo: str | None = None) -> None:
         """Make way for a run: a corrupt record, and all of a run whose record has the fingerprint `redo`, is set aside;
@@ -120,9 +119,9 @@ class RunFolder:
         if redo is not None and self.fingerprint() == redo:
             aside = free_aside(self.path)
             aside.mkdir()
-            # The record first: from then on, whatever happens, the run is one to be done. Claims stay where they hold.
+            # The record first: from then on, whatever happens, the run is one to be done. Leases stay where they hold.
             for path in sorted(self.path.iterdir(), key=lambda path: path != self.record):
-                if not path.name.startswith("claim-"):
+                if not path.name.startswith("lease-"):
                     path.replace(aside / path.name)
         elif self.record.exists():
             set_aside(self.record)
@@ -164,8 +163,8 @@ class RunFolder:
 
     def write_record(self, record: Record) -> None:
         """Finish the run: from here on it is done."""
-        if self.claim:
-            self.claim.check()
+        if self.lease:
+            self.lease.check()
         write_record(self.record, record)
         self._clear_after_run()
 
@@ -173,52 +172,13 @@ class RunFolder:
         """Make up for what a finished run could not do itself, where it was killed right after writing its record."""
         with suppress(OSError):  # a folder that is only to be read
             if self.attempts.exists():
-                claim.forget(self.path)
+                lease.forget(self.path)
                 self._clear_after_run()
 
     def _clear_after_run(self) -> None:
         """Remove what only an unfinished run needs; what tells that this was not done goes last."""
         for path in (self.progress, self.failure, previous_checkpoint(self.checkpoint), self.attempts):
             path.unlink(missing_ok=True)
-
-
-class Store:
-    """All runs below one folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def run(self, spec: RunSpec, held: claim.Claim | None = None) -> RunFolder:
-        """The folder of a spec, whether it exists or not."""
-        return RunFolder(self.root / spec.folder, held)
-
-    def now(self) -> float:
-        """The time as the file server has it, which stamps the files; this machine's where nothing can be written."""
-        probe = self.root / f".now-{uuid.uuid4().hex[:8]}"
-        try:
-            probe.touch()
-            try:
-                return probe.stat().st_mtime
-            finally:
-                probe.unlink()
-        except OSError:
-            return time.time()
-
-    def folders(self) -> Iterator[RunFolder]:
-        """Every run folder there is, in order of its path."""
-        for path in sorted(self.root.glob("*/*/*/seed-*")):
-            if path.is_dir() and ".aside-" not in path.name:
-                yield RunFolder(path)
-
-    def records(self) -> Iterator[tuple[Path, Record | BadRecord]]:
-        """Every record, or why it cannot be read."""
-        for folder in self.folders():
-            try:
-                yield folder.path, read_record(folder.record)
-            except FileNotFoundError:
-                continue
-            except BadRecord as error:
-                yield folder.path, error
 
 
 def previous_checkpoint(path: Path) -> Path:
@@ -235,8 +195,8 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _lives(seen: claim.Seen, now: float) -> bool:
-    """Whether a claim's holder seems to live, at one look: exact on its own machine, by the file's age elsewhere."""
-    if seen.holder.get("where") == claim.where():
-        return not claim.died_here(seen.holder)
+def _lives(seen: lease.Seen, now: float) -> bool:
+    """Whether a lease's holder seems to live, at one look: exact on its own machine, by the file's age elsewhere."""
+    if seen.holder.get("where") == lease.where():
+        return not lease.died_here(seen.holder)
     return abs(now - seen.beat / 1e9) < STALE_SECONDS

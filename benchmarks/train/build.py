@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ import methods
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
+from benchmarks.train import checkpoint
 from benchmarks.train.compile import compile_backbone
 from benchmarks.train.evaluate import EvaluationSplit
-from benchmarks.train.loader import Feed
+from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
 from benchmarks.train.seeding import seed_for
 from benchmarks.train.trainer import TrainingData
@@ -44,7 +47,7 @@ def assemble(spec: RunSpec, method: Method, splits: Splits, given: np.ndarray, d
     precision = Precision.of(spec.recipe, device)
     method = method.to(memory_format=torch.channels_last).to(device)
     data = TrainingData(
-        train=Feed(splits.train.images, device),
+        train=Loader(splits.train.images, device),
         given=given,
         clean=splits.train.labels,
         test=_evaluation_split(splits.test, device),
@@ -102,4 +105,33 @@ def load_pretrained(method: Method, spec: RunSpec, file: Path | None) -> None:
 
 
 def _evaluation_split(images: ImageSet, device: torch.device) -> EvaluationSplit:
-    return EvaluationSplit(Feed(images.images, device), images.labels, images.soft_labels)
+    return EvaluationSplit(Loader(images.images, device), images.labels, images.soft_labels)
+
+
+def adopt_members(method: Method, spec: RunSpec, store: Store, build: Callable[[RunSpec], Method]) -> None:
+    """Give `method` the networks of the spec's finished members; `build` makes one, untrained, from its spec.
+
+    Raises UserError that names the first member whose run is not there to be used.
+    """
+    folders = [_finished(spec, member, store) for member in spec.members]  # all of them, before anything is built
+    networks = []
+    for member, folder in zip(spec.members, folders, strict=True):
+        weights = checkpoint.final(folder.checkpoint, member.run_id)
+        if weights is None:
+            raise UserError(
+                f"{spec.method}: {folder.checkpoint} does not hold the final weights of its member {member}; "
+                f"move the folder away and give the same command again"
+            )
+        network = build(member)
+        network.load_state_dict(weights)
+        networks.append(network)
+    method.adopt(networks)
+
+
+def _finished(spec: RunSpec, member: RunSpec, store: Store) -> RunFolder:
+    folder = store.run(member)
+    status = folder.status()
+    if status.state != "done":
+        reason = f"{status.state}: {status.detail}" if status.detail else status.state
+        raise UserError(f"{spec.method}: its member {member} is not done ({reason}); its folder: {folder.path}")
+    return folder

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def save(folder: RunFolder, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, lists, dicts), keeping the one before as `checkpoint.previous.pt`.
 
-    Raises claim.Superseded when somebody else does the run now.
+    Raises lease.Superseded when somebody else does the run now.
     """
     _write(folder, state, keep=True)
 
@@ -60,7 +60,7 @@ def _write(folder: RunFolder, state: dict[str, Any], *, keep: bool) -> None:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())  # a full disk shows here at the latest, while the old files are where they were
-        if folder.claim:
-            folder.claim.check()
+        if folder.lease:
+            folder.lease.check()
         if keep and folder.checkpoint.exists():  # moved last: it is missing for no longer than two renames take
             folder.checkpoint.replace(previous_checkpoint(folder.checkpoint))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics import metrics
-from benchmarks.train.loader import Feed
+from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
 from datasets.augment.pipeline import Pipeline
 from methods.core.base import Method, Prediction
@@ -37,7 +37,7 @@ class Outputs:
 class EvaluationSplit:
     """A split to evaluate on: its images on the device, its labels on the host."""
 
-    feed: Feed
+    loader: Loader
     labels: np.ndarray
     soft_labels: np.ndarray | None = None
 
@@ -58,21 +58,21 @@ class Evaluator:
         run's own result too."""
         self._known.clear()
 
-    def predict(self, feed: Feed, view: View) -> Outputs:
+    def predict(self, loader: Loader, view: View) -> Outputs:
         """Predictions for every image. Ten crops are averaged: logits as in FER2013's public setting, and likewise
         uncertainty and features."""
-        key = (id(feed), view)
+        key = (id(loader), view)
         if key not in self._known:
-            self._known[key] = self._predict(feed, view)
+            self._known[key] = self._predict(loader, view)
         return self._known[key]
 
     @torch.inference_mode()
-    def _predict(self, feed: Feed, view: View) -> Outputs:
+    def _predict(self, loader: Loader, view: View) -> Outputs:
         self.method.eval()
         torch.manual_seed(self.seed)
         parts: list[Prediction] = []
         size = EVALUATION_BATCH // 10 if view == "ten_crop" else EVALUATION_BATCH
-        for raw, _ in feed.batches(torch.arange(len(feed)), size):
+        for raw, _ in loader.batches(torch.arange(len(loader)), size):
             parts.append(self._ten_crop(raw) if view == "ten_crop" else self._one(self.pipeline.test(raw)))
         return Outputs(
             logits=_join([p.logits for p in parts], np.float32),

@@ -48,7 +48,7 @@ def figure2(method: Method, pipeline: Pipeline, test: EvaluationSplit, outputs: 
     if rows is None:
         return {}
     index = np.array(rows)
-    raw, _ = next(test.feed.batches(torch.from_numpy(index), 2))
+    raw, _ = next(test.loader.batches(torch.from_numpy(index), 2))
     labels = torch.from_numpy(test.labels[index]).to(raw.device)
     weight = torch.linspace(0, 1, POINTS, device=raw.device)
     method.eval()

@@ -19,7 +19,7 @@ READ_AHEAD = 4  # batches whose rows of a memory map are asked for ahead of the 
 READ_AHEAD_FROM = 2**30  # ... of maps of so many bytes; smaller ones stay in the page cache
 
 
-class Feed:
+class Loader:
     """uint8 images by row: `batches(order, size)` yields ([B, C, H, W] uint8 on the device, rows [B] long)."""
 
     def __init__(self, images: np.ndarray, device: torch.device) -> None:

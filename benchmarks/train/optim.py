@@ -31,7 +31,7 @@ def optimizer(recipe: Recipe, method: Method) -> torch.optim.Optimizer:
     )
 
 
-class Descent:
+class Stepper:
     """What follows a loss: gradients, their scaling and clipping, and the optimizer's step."""
 
     def __init__(self, recipe: Recipe, method: Method, precision: Precision) -> None:

@@ -7,26 +7,24 @@ import logging
 import resource
 import time
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.metrics import metrics
-from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import Progress
-from benchmarks.store.lease import Claim, Superseded
+from benchmarks.store.lease import Lease, Superseded
 from benchmarks.store.record import Record
-from benchmarks.store.run_folder import RunFolder, Store
-from benchmarks.train import checkpoint, members
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
+from benchmarks.train import checkpoint
 from benchmarks.train import figure2 as mixing
-from benchmarks.train.build import assemble, build_method, label_noise, load_pretrained
+from benchmarks.train.build import adopt_members, assemble, build_method, label_noise, load_pretrained
+from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator, Outputs
 from benchmarks.train.seeding import seed_for
 from benchmarks.train.trainer import State, Trainer
@@ -39,28 +37,10 @@ log = logging.getLogger(__name__)
 EXAMPLES = 8  # most and least uncertain test images kept for the report (paper figure 4)
 
 
-@dataclass(frozen=True)
-class RunContext:
-    """What a run needs to know of the machine: never part of its identity, all of it picklable."""
-
-    runs: Path
-    sources: Sources
-    device: str = "cpu"
-    threads: int = 1
-    memory_share: float | None = None  # of the GPU's memory that the run may take, where several share one
-    weights: Path | None = None
-    plugins: tuple[Path, ...] = ()
-    # Which command this is, and how often a run may start under it without ending an epoch before it counts as failed.
-    launch: str = ""
-    tries: int = 3
-    redo: Mapping[str, str] = field(default_factory=dict)  # run id -> fingerprint of the record to be done again
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-
-def execute(spec: RunSpec, context: RunContext, held: Claim | None = None) -> bool:
+def execute(spec: RunSpec, context: RunContext, held: Lease | None = None) -> bool:
     """Do one run, or go on with it. True: its record is there. False: it failed, the reason is in `failure.json`.
 
-    Raises Superseded where somebody else has taken the run over from the claim `held`.
+    Raises Superseded where somebody else has taken the run over from the lease `held`.
     """
     folder = Store(context.runs).run(spec, held)
     try:
@@ -92,7 +72,7 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
     noisy = label_noise(spec, splits.train, context.sources)
     method = build_method(spec, splits.train)
     if spec.members:
-        members.hand_over(method, spec, Store(context.runs), lambda member: build_method(member, splits.train))
+        adopt_members(method, spec, Store(context.runs), lambda member: build_method(member, splits.train))
     else:
         load_pretrained(method, spec, context.weights)
     ready = assemble(spec, method, splits, noisy.labels, device)
@@ -105,7 +85,7 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
         trainer = Trainer(spec, method, pipeline, data, precision, folder)
         evaluator, state, labels = trainer.evaluator, trainer.run(), trainer.labels.cpu().numpy()
 
-    test = evaluator.predict(data.test.feed, spec.recipe.test_view)
+    test = evaluator.predict(data.test.loader, spec.recipe.test_view)
     train = evaluator.predict(data.train, "single")
     arrays = _arrays(test, train, splits, noisy, labels) | mixing.figure2(method, pipeline, data.test, test)
     last = {

@@ -17,8 +17,8 @@ from benchmarks.store.heartbeat import Progress
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint
 from benchmarks.train.evaluate import EvaluationSplit, Evaluator
-from benchmarks.train.loader import Feed
-from benchmarks.train.optim import Descent, lr_factor, set_lr
+from benchmarks.train.loader import Loader
+from benchmarks.train.optim import Stepper, lr_factor, set_lr
 from benchmarks.train.precision import Precision
 from benchmarks.train.seeding import seed_for
 from datasets.augment.pipeline import Pipeline
@@ -37,7 +37,7 @@ class Diverged(RuntimeError):
 class TrainingData:
     """What a run trains and is measured on."""
 
-    train: Feed
+    train: Loader
     given: np.ndarray  # [N] labels after label noise
     clean: np.ndarray  # [N] labels before
     test: EvaluationSplit
@@ -70,7 +70,7 @@ class Trainer:
         self.spec, self.recipe = spec, spec.recipe
         self.method, self.pipeline, self.data, self.precision, self.folder = method, pipeline, data, precision, folder
         self.device = precision.device
-        self.descent = Descent(spec.recipe, method, precision)
+        self.stepper = Stepper(spec.recipe, method, precision)
         self.labels = torch.from_numpy(data.given).to(self.device)
         self.clean = torch.from_numpy(data.clean).to(self.device)
         self.evaluator = Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
@@ -113,13 +113,13 @@ class Trainer:
         for step, (raw, rows) in enumerate(self.data.train.batches(order, self.recipe.batch_size)):
             clock = Clock(epoch, step, self.recipe.epochs, self.steps)
             factor = lr_factor(self.recipe.schedule, clock)
-            set_lr(self.descent.optimizer, factor)
+            set_lr(self.stepper.optimizer, factor)
             images = self.pipeline.train(raw, augment).contiguous(memory_format=torch.channels_last)
             if self.recipe.compile and self.device.type == "cuda":
                 torch.compiler.cudagraph_mark_step_begin()  # what the last step's graphs hold may be overwritten
             with self.precision.autocast():
                 result = self.method.training_step(Batch(images, self.labels[rows], rows), clock)
-            self.descent.step(result.loss)
+            self.stepper.step(result.loss)
             if result.labels is not None:
                 self.labels[rows] = result.labels
             for name, value in {"loss": result.loss, **result.logs}.items():
@@ -155,12 +155,12 @@ class Trainer:
         """Single-view accuracy of every epoch. Where it is a new best: its test metrics, or, where the recipe's own
         view is another, its weights, which `_measure_best` looks at through that view."""
         started = time.perf_counter()
-        test = self.evaluator.predict(self.data.test.feed, "single")
+        test = self.evaluator.predict(self.data.test.loader, "single")
         measured = self.data.test.metrics(test)
         row["test_accuracy"] = measured["accuracy"]
         selectors = {"best_on_test": measured["accuracy"]}
         if (validation := self.data.validation) is not None:
-            found = validation.metrics(self.evaluator.predict(validation.feed, "single"))
+            found = validation.metrics(self.evaluator.predict(validation.loader, "single"))
             row["validation_accuracy"] = selectors["best_on_validation"] = found["accuracy"]
         new = [
             k for k, v in selectors.items() if k not in self.state.best or v > self.state.best[k]["selection_accuracy"]
@@ -185,7 +185,7 @@ class Trainer:
                 epoch = self.state.best[name]["epoch"]
                 self.method.load_state_dict(self.state.best_weights[name])
                 self.evaluator.weights_changed()
-            outputs = self.evaluator.predict(self.data.test.feed, self.recipe.test_view)
+            outputs = self.evaluator.predict(self.data.test.loader, self.recipe.test_view)
             self.state.best[name] |= self.data.test.metrics(outputs)
         if epoch != self.state.epoch:
             self.method.load_state_dict(last)
@@ -205,8 +205,8 @@ class Trainer:
                 "best": self.state.best,
                 "best_weights": self.state.best_weights,
                 "method": self.method.state_dict(),
-                "optimizer": self.descent.optimizer.state_dict(),
-                "scaler": self.descent.scaler.state_dict(),
+                "optimizer": self.stepper.optimizer.state_dict(),
+                "scaler": self.stepper.scaler.state_dict(),
                 "labels": self.labels.cpu(),
             },
         )
@@ -216,8 +216,8 @@ class Trainer:
         if saved is None:
             return
         self.method.load_state_dict(saved["method"])
-        self.descent.optimizer.load_state_dict(saved["optimizer"])
-        self.descent.scaler.load_state_dict(saved["scaler"])
+        self.stepper.optimizer.load_state_dict(saved["optimizer"])
+        self.stepper.scaler.load_state_dict(saved["scaler"])
         self.labels.copy_(saved["labels"])
         self.state = State(saved["epoch"], saved["history"], saved["best"], saved.get("best_weights", {}))
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)

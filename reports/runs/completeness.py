@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.plan import suite as suites
-from benchmarks.plan.shelf import SUITES
 from benchmarks.plan.spec import Noise, RunSpec
-from benchmarks.plan.suite import Suite
-from benchmarks.store.run_folder import RunFolder, RunStatus, Store
+from benchmarks.plan.suite import SUITES, Suite
+from benchmarks.store.run_folder import RunFolder, RunStatus
+from benchmarks.store.runs import Store
 from reports.runs.frame import Loaded, setup_of
 from reports.runs.select import Cell, belongs, command, select
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import Record, read_record
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from common.files import atomic_write
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.store.record import Record
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 
 RECIPE = Recipe(name="quick", backbone="small", epochs=8, batch_size=64, optimizer="adam", lr=1e-3, weight_decay=0)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.plan import recipe as recipes
-from benchmarks.plan.shelf import Shelf
+from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from reports.build import build, names
 from tests.reports.conftest import BASE, RECIPE, RUL, fill_table1, last_metrics
@@ -39,7 +39,7 @@ def paper_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
     (folder / "paper.toml").write_text("\n".join(['title = "test"', "[default]", *lines]), encoding="utf-8")
-    monkeypatch.setattr(recipes, "RECIPES", Shelf("recipe", folder))
+    monkeypatch.setattr(recipes, "RECIPES", TomlFolder("recipe", folder))
 
 
 def test_golden_files_are_byte_identical(tmp_path: Path, runs: Writer) -> None:

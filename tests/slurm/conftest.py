@@ -91,7 +91,7 @@ class Cluster:
         (folder / "munge" / "key").write_bytes(os.urandom(128))
         (folder / "munge" / "key").chmod(0o400)
         sbin = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
-        # Other machines' claims are taken for dead after these seconds instead of 60.
+        # Other machines' leases are taken for dead after these seconds instead of 60.
         extra = {"SLURM_CONF": str(folder / "etc" / "slurm.conf"), "UNCERTAINTY_BENCH_DEAD_SECONDS": "10"}
         return cls(folder, lock, {**os.environ, **extra, "PATH": sbin})
 

@@ -109,9 +109,9 @@ def test_two_copies_of_a_run(terminal, cluster, pace, tmp_path, undisturbed):
     asleep = job_processes(runs)
     for pid in asleep:
         os.kill(pid, signal.SIGSTOP)
-    (old,) = runs.rglob("claim-*")
+    (old,) = runs.rglob("lease-*")
     local = terminal(*RUN, wait=None)
-    wait_for(lambda: (new := list(runs.rglob("claim-*"))) and new != [old])
+    wait_for(lambda: (new := list(runs.rglob("lease-*"))) and new != [old])
     for pid in asleep:
         os.kill(pid, signal.SIGCONT)
     _ended(local, pace)

@@ -14,17 +14,17 @@ from typing import Any
 import submitit
 
 from benchmarks.launch import estimate
-from benchmarks.launch.backlog import Outcome, Watch
+from benchmarks.launch.environment import MALLOC
 from benchmarks.launch.journal import Launch
-from benchmarks.launch.pool import MALLOC
+from benchmarks.launch.run_queue import Outcome, Watch
 from benchmarks.launch.slurm import packing, scheduler
 from benchmarks.launch.slurm.job import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
-from benchmarks.launch.status import Survey
+from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import CHECKOUT
-from benchmarks.train.run import RunContext
+from benchmarks.train.context import RunContext
 from common.errors import UserError
 
 LOOK_SECONDS = 2.0
@@ -111,7 +111,7 @@ class SlurmJobs:
 
     def _follow(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome:
         """The runs' states from their files, and from the queue for those that have left none, until none is open."""
-        outcome, survey = Outcome(), Survey(self.context.runs)
+        outcome, survey = Outcome(), RunsStatus(self.context.runs)
         open_runs = {spec.run_id: spec for spec in specs}
         gone: dict[str, float] = {}
         while open_runs:

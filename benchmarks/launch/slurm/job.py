@@ -13,9 +13,9 @@ from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import VISIBLE, devices, parts
 from benchmarks.launch.pool import LocalPool
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store import lease as claim
+from benchmarks.store import lease
 from benchmarks.store.provenance import collect
-from benchmarks.train.run import RunContext
+from benchmarks.train.context import RunContext
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Task:
         """Do the runs. One that fails leaves its reason in its folder, as everywhere; the job goes on."""
         spread = devices(self.device)
         here = {key: value for key, value in collect().items() if value is not None}
-        job = {"node": claim.host(), "slurm_job": os.environ.get("SLURM_JOB_ID"), VISIBLE: os.environ.get(VISIBLE)}
+        job = {"node": lease.host(), "slurm_job": os.environ.get("SLURM_JOB_ID"), VISIBLE: os.environ.get(VISIBLE)}
         context = replace(self.context, device=spread[0], provenance={**self.context.provenance, **here, **job})
         room = capacity(self.jobs or parts(spread), self.specs, context, spread)
         context = replace(context, memory_share=room.memory_share)
@@ -50,7 +50,7 @@ class Task:
 
     def checkpoint(self) -> submitit.helpers.DelayedSubmission:
         """What submitit queues again after the signal: the same task. Runs end with the epoch they are in, if the
-        grace is long enough for it, and give up their claims, so that the next job goes on at once."""
+        grace is long enough for it, and give up their leases, so that the next job goes on at once."""
         if self.pool:
             self.pool.stop(max(0.0, self.grace - END_SECONDS))
         again = Task(self.specs, self.context, self.device, self.jobs, self.grace)

@@ -172,9 +172,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_record(bench, tmp_pat
     output, _ = launcher.communicate(timeout=30)
     if how == signal.SIGINT:
         assert launcher.returncode == 130 and "give the same command again" in output
-    (claims,) = [list(tmp_path.glob("runs/*/*/*/*/claim-*"))]
-    for claim in claims:  # an interrupted launcher has buried its runs, and their claims with them
-        pid = json.loads(claim.read_text())["pid"]
+    (leases,) = [list(tmp_path.glob("runs/*/*/*/*/lease-*"))]
+    for lease in leases:  # an interrupted launcher has buried its runs, and their leases with them
+        pid = json.loads(lease.read_text())["pid"]
         _wait_for(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 10)
     assert records(tmp_path) == []
     assert "1 stale" in bench("status").stdout
@@ -188,8 +188,8 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_record(bench, tmp_pat
 def _kill_scn(tmp_path):
     """Kill the process of the run of scn once it trains."""
     _wait_for(lambda: list(tmp_path.glob("runs/*/scn/*/*/progress.json")))
-    (claim,) = tmp_path.glob("runs/*/scn/*/*/claim-*")
-    os.kill(json.loads(claim.read_text())["pid"], signal.SIGKILL)
+    (lease,) = tmp_path.glob("runs/*/scn/*/*/lease-*")
+    os.kill(json.loads(lease.read_text())["pid"], signal.SIGKILL)
 
 
 def test_a_run_killed_from_outside_goes_on_by_itself(bench, tmp_path, undisturbed):

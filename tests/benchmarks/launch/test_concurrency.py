@@ -11,7 +11,7 @@ from benchmarks.launch import probe as worker
 from benchmarks.launch.concurrency import Capacity
 from benchmarks.plan.paths import Sources
 from benchmarks.speed import measure
-from benchmarks.train.run import RunContext
+from benchmarks.train.context import RunContext
 from common.errors import UserError
 
 GPUS = ["cuda:0", "cuda:1"]

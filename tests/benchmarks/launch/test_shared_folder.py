@@ -174,9 +174,9 @@ def _kill_one(runs, chance):
     """Kill the process of a run that is going on, as soon as there is one to be had; returns how many (0 or 1)."""
     end = time.monotonic() + 1
     while time.monotonic() < end:
-        claims = sorted(runs.rglob("claim-*"))
+        leases = sorted(runs.rglob("lease-*"))
         with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
-            os.kill(json.loads(chance.choice(claims).read_text())["pid"], signal.SIGKILL)
+            os.kill(json.loads(chance.choice(leases).read_text())["pid"], signal.SIGKILL)
             return 1
         time.sleep(0.05)
     return 0

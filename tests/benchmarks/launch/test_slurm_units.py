@@ -9,14 +9,14 @@ import pytest
 
 from benchmarks.cli.status import status
 from benchmarks.launch import devices
-from benchmarks.launch.journal import Launch, Launches
+from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import packing, scheduler, settings
 from benchmarks.launch.slurm.scheduler import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
-from benchmarks.launch.status import Survey
+from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store.lease import Claim
-from benchmarks.store.run_folder import Store
+from benchmarks.store.lease import Lease
+from benchmarks.store.runs import Store
 from common.errors import UserError
 
 
@@ -140,7 +140,7 @@ def submitted(specs, tmp_path, monkeypatch):
     def look(*tasks, answer=True):
         found = {(launch.job_name(0), number): task for number, task in enumerate(tasks) if task}
         queue["answer"] = found if answer else None
-        return [one.state for one in Survey(tmp_path).look(runs).values()], Survey(tmp_path).look(runs)
+        return [one.state for one in RunsStatus(tmp_path).look(runs).values()], RunsStatus(tmp_path).look(runs)
 
     return runs, launch, look
 
@@ -160,12 +160,12 @@ def test_states_from_files_and_queue(submitted, tmp_path):
     assert "7_1 ended without a result: ImportError: no torch" in (last := found[runs[1].run_id]).detail
     assert last.log == logs / "7_1_0_log.out" and not last.verdict
     folder = Store(tmp_path).run(runs[1])
-    Claim.take(folder.path, 0, "another launch")
+    Lease.take(folder.path, 0, "another launch")
     assert look(waits, None)[0] == ["queued", "running"]
-    Claim.take(folder.path, 1, launch.id)
+    Lease.take(folder.path, 1, launch.id)
     assert look(waits, works)[0] == ["queued", "running"] and look(answer=False)[0] == ["unknown", "running"]
-    assert look(waits, None)[0] == ["queued", "failed"]  # however alive its claim looks: its job has gone
-    (folder.path / "claim-2").unlink()
+    assert look(waits, None)[0] == ["queued", "failed"]  # however alive its lease looks: its job has gone
+    (folder.path / "lease-2").unlink()
     folder.write_failure("ValueError: old", "", "another launch")
     assert look(waits, works)[0] == ["queued", "queued"]  # that was before
     folder.write_failure("ValueError: new", "", launch.id)
@@ -200,9 +200,9 @@ def test_a_strangers_folder_is_looked_at_without_harm(specs, tmp_path, monkeypat
         (runs / ".launches" / f"{number}.json").write_text(content)
     (runs / ".launches" / "folder.json").mkdir()
     folder.mkdir(parents=True)
-    for name in ("record.json", "failure.json", "progress.json", "claim-1", "checkpoint.pt", "predictions.npz"):
+    for name in ("record.json", "failure.json", "progress.json", "lease-1", "checkpoint.pt", "predictions.npz"):
         (folder / name).write_bytes(pickle.dumps(Trap()))
-    assert Launches(runs).all() == []
+    assert Journal(runs).all() == []
     assert "corrupt" in status(runs)
     for command in (["status"], ["status", "--json"], ["report", "summary"], ["retry"]):
         assert main([*command, "--runs", str(runs)]) in (0, 2), command

@@ -8,12 +8,14 @@ import tomllib
 import pytest
 
 from benchmarks.cli.values import parse_noise, parse_seeds
+from benchmarks.launch.todo import make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan import recipe, suite
 from benchmarks.plan.paths import Sources
-from benchmarks.plan.shelf import RECIPES, SUITES
+from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.spec import Noise, RunSpec
-from benchmarks.store.run_folder import Store
+from benchmarks.plan.suite import SUITES
+from benchmarks.store.runs import Store
 from common.errors import UserError
 from datasets.registry import DATASETS
 
@@ -111,14 +113,14 @@ def test_finished_runs_are_skipped_and_forced_ones_are_not(specs, tmp_path, monk
     first, second = specs("rul", "dul")
     monkeypatch.setattr("benchmarks.store.run_folder.RunFolder.done", lambda folder: first.run_id in folder.path.name)
     store = Store(tmp_path)
-    split = plan.make_plan([first, second], store)
+    split = make_todo([first, second], store)
     assert split.done == (first,) and split.todo == (second,)
-    assert plan.make_plan([first, second], store, force=True).todo == (first, second)
+    assert make_todo([first, second], store, force=True).todo == (first, second)
 
 
 def test_relabelling_that_can_never_begin_is_remarked(specs, tmp_path):
     runs = specs("scn", epochs=1)
-    assert any("scn: relabelling never begins" in remark for remark in plan.make_plan(runs, Store(tmp_path)).remarks)
+    assert any("scn: relabelling never begins" in remark for remark in make_todo(runs, Store(tmp_path)).remarks)
 
 
 @pytest.mark.parametrize(

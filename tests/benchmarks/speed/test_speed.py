@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from benchmarks.speed.loops import Limit, Ours, Segment
+from benchmarks.launch.loop import Ours, Segment
+from benchmarks.speed.loops import Limit
 from benchmarks.speed.measure import Effort, in_turn
 from benchmarks.speed.plain import Samples
 from benchmarks.store.heartbeat import Progress

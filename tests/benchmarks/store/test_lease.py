@@ -1,4 +1,4 @@
-"""Claims: one holder a run, dead ones taken over, nothing that trusts a clock or a lock."""
+"""Leases: one holder a run, dead ones taken over, nothing that trusts a clock or a lock."""
 
 import json
 import multiprocessing
@@ -9,20 +9,20 @@ import time
 
 import pytest
 
-from benchmarks.store import lease as claim
-from benchmarks.store.lease import Claim, Observer, Superseded
+from benchmarks.store import lease
+from benchmarks.store.lease import Lease, Observer, Superseded
 
 
 def _race(folder, after, start, results):
     start.wait()
-    held = Claim.take(folder, after)
+    held = Lease.take(folder, after)
     results.put(held is not None)
 
 
 @pytest.mark.parametrize("after", [0, 3])
 def test_of_many_at_once_one_gets_it(tmp_path, after):
     if after:
-        (tmp_path / f"claim-{after}").write_text("{}")
+        (tmp_path / f"lease-{after}").write_text("{}")
     context = multiprocessing.get_context("fork")
     start, results = context.Event(), context.Queue()
     racers = [context.Process(target=_race, args=(tmp_path, after, start, results)) for _ in range(8)]
@@ -32,58 +32,58 @@ def test_of_many_at_once_one_gets_it(tmp_path, after):
     assert sum(results.get(timeout=30) for _ in racers) == 1
     for racer in racers:
         racer.join()
-    assert [path.name for path in tmp_path.iterdir()] == [f"claim-{after + 1}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"lease-{after + 1}"]
 
 
 def test_taken_over_is_lost_and_says_so(tmp_path):
-    first = Claim.take(tmp_path, 0)
+    first = Lease.take(tmp_path, 0)
     first.check()
-    second = Claim.take(tmp_path, 1)
+    second = Lease.take(tmp_path, 1)
     with pytest.raises(Superseded):
         first.check()
-    first.release()  # somebody else's claim is not this one's to release
+    first.release()  # somebody else's lease is not this one's to release
     second.check()
     second.release()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_late_taker_and_a_new_holder_never_both_hold_it(tmp_path):
-    """Somebody saw claim 3 as dead, and slept; in between it was taken over, done with, and taken anew."""
-    (tmp_path / "claim-3").write_text("{}")
-    between = Claim.take(tmp_path, 3)
+    """Somebody saw lease 3 as dead, and slept; in between it was taken over, done with, and taken anew."""
+    (tmp_path / "lease-3").write_text("{}")
+    between = Lease.take(tmp_path, 3)
     between.release()
-    new = Claim.take(tmp_path, 0)
-    late = Claim.take(tmp_path, 3)
+    new = Lease.take(tmp_path, 0)
+    late = Lease.take(tmp_path, 3)
     assert [one is not None and one.held() for one in (new, late)] == [False, True]
-    assert Claim.take(tmp_path, 0) is None
-    assert [path.name for path in tmp_path.iterdir()] == ["claim-4"]
+    assert Lease.take(tmp_path, 0) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["lease-4"]
 
 
 def test_a_number_that_somebody_else_got_since_is_not_mine(tmp_path):
-    first = Claim.take(tmp_path, 0)
+    first = Lease.take(tmp_path, 0)
     first.path.unlink()
-    assert Claim.take(tmp_path, 0) is not None
+    assert Lease.take(tmp_path, 0) is not None
     assert not first.held()
 
 
 def test_the_holder_beats_and_notices_the_loss(tmp_path, monkeypatch):
-    monkeypatch.setattr(claim, "BEAT_SECONDS", 0.02)
-    held, lost = Claim.take(tmp_path, 0), []
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.02)
+    held, lost = Lease.take(tmp_path, 0), []
     held.keep(lost=lambda: lost.append(True))
-    before = claim.look(tmp_path)
-    _wait_for(lambda: claim.look(tmp_path) != before)
-    Claim.take(tmp_path, 1)
+    before = lease.look(tmp_path)
+    _wait_for(lambda: lease.look(tmp_path) != before)
+    Lease.take(tmp_path, 1)
     _wait_for(lambda: lost)
 
 
 def _elsewhere(folder, number=1):
-    path = folder / f"claim-{number}"
-    path.write_text(json.dumps({**claim.process(), "where": "elsewhere", "owner": "x"}))
+    path = folder / f"lease-{number}"
+    path.write_text(json.dumps({**lease.process(), "where": "elsewhere", "owner": "x"}))
     return path
 
 
 def test_elsewhere_dead_is_who_stops_beating_whatever_the_clocks_say(tmp_path, monkeypatch):
-    monkeypatch.setenv(claim.DEAD_VARIABLE, "1.5")
+    monkeypatch.setenv(lease.DEAD_VARIABLE, "1.5")
     monkeypatch.setattr("time.time", lambda: pytest.fail("a clock was asked"))
     path, observer = _elsewhere(tmp_path), Observer()
     for beat in (5e9, 1e6, 4e9, 3e9, 3.5e9):  # years ago, in years, forth and back
@@ -96,8 +96,8 @@ def test_elsewhere_dead_is_who_stops_beating_whatever_the_clocks_say(tmp_path, m
 
 
 def test_an_empty_claim_is_somebodys_until_it_proves_dead(tmp_path, monkeypatch):
-    monkeypatch.setenv(claim.DEAD_VARIABLE, "0.1")
-    (tmp_path / "claim-2").touch()
+    monkeypatch.setenv(lease.DEAD_VARIABLE, "0.1")
+    (tmp_path / "lease-2").touch()
     observer = Observer()
     assert observer.look(tmp_path) == (True, 2)
     time.sleep(0.15)
@@ -105,17 +105,17 @@ def test_an_empty_claim_is_somebodys_until_it_proves_dead(tmp_path, monkeypatch)
 
 
 def test_here_a_dead_process_is_known_at_once(tmp_path):
-    code = "import sys; from pathlib import Path; from benchmarks.claim import Claim; Claim.take(Path(sys.argv[1]), 0)"
+    code = "import sys; from pathlib import Path; from benchmarks.lease import Lease; Lease.take(Path(sys.argv[1]), 0)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
-    assert claim.look(tmp_path) is not None
+    assert lease.look(tmp_path) is not None
     assert Observer().look(tmp_path) == (False, 1)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"owner": 3}', '{"pid": "x"}', '{"pid": -1, "where": 0}', "\0"])
 def test_a_strangers_claim_is_read_without_harm(tmp_path, content):
-    (tmp_path / "claim-1").write_text(content)
+    (tmp_path / "lease-1").write_text(content)
     assert Observer().look(tmp_path) == (True, 1)
-    assert not Claim(tmp_path / "claim-1", "mine").held()
+    assert not Lease(tmp_path / "lease-1", "mine").held()
 
 
 def _wait_for(condition, seconds=10):

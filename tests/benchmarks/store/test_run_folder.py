@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from benchmarks.plan.grid import make_plan
-from benchmarks.store.lease import Claim, Superseded, process
+from benchmarks.launch.todo import make_todo
+from benchmarks.store.lease import Lease, Superseded, process
 from benchmarks.store.record import SCHEMA, BadRecord, Record, read_record, write_record
-from benchmarks.store.run_folder import STALE_SECONDS, RunFolder, Store, previous_checkpoint
+from benchmarks.store.run_folder import STALE_SECONDS, RunFolder, previous_checkpoint
+from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint
 from common.files import atomic_write
 
@@ -44,9 +45,9 @@ def test_a_record_comes_back_as_it_was(folder, record):
 
 @pytest.mark.parametrize("name", ["checkpoint.pt", "checkpoint.previous.pt"])
 def test_a_run_killed_while_it_saved_goes_on_from_the_checkpoint_before(folder, record, name):
-    assert not make_plan([record.spec], Store(folder.path.parents[3])).partial
+    assert not make_todo([record.spec], Store(folder.path.parents[3])).partial
     (folder.path / name).touch()
-    assert make_plan([record.spec], Store(folder.path.parents[3])).partial == (record.spec,)
+    assert make_todo([record.spec], Store(folder.path.parents[3])).partial == (record.spec,)
 
 
 def test_a_record_with_nan_is_refused_and_leaves_no_file(folder, record):
@@ -85,11 +86,11 @@ def test_what_is_done_again_keeps_the_old_run_aside_once(folder, record):
     for number in (1, 2):
         write_record(folder.record, record)
         folder.log.write_text(f"log {number}")
-        (folder.path / "claim-3").touch()
+        (folder.path / "lease-3").touch()
         old = folder.fingerprint()
         assert folder.done() and not folder.done(other_than=old)
         folder.clear_for_run(redo=old)
-        assert [path.name for path in folder.path.iterdir()] == ["claim-3"]
+        assert [path.name for path in folder.path.iterdir()] == ["lease-3"]
         aside = folder.path.with_name(f"{folder.path.name}.aside-{number}")
         assert (aside / "record.json").exists() and (aside / "run.log").read_text() == f"log {number}"
     folder.log.write_text("the new run's")  # a requeued job has the same order
@@ -120,9 +121,9 @@ def test_a_failure_is_shown_until_the_run_is_tried_again(folder):
 )
 def test_running_and_stale_are_told_apart(folder, holder, age, state):
     folder.progress.write_text(json.dumps({"epoch": 1, "epochs": 9}))
-    claim = folder.path / "claim-1"
-    claim.write_text(json.dumps({**process(), **holder}))
-    os.utime(claim, (time.time() - age,) * 2)
+    lease = folder.path / "lease-1"
+    lease.write_text(json.dumps({**process(), **holder}))
+    os.utime(lease, (time.time() - age,) * 2)
     assert folder.status().state == state
     assert "epoch 1/9" in folder.status().detail
 
@@ -133,17 +134,17 @@ def test_a_run_without_a_claim_was_stopped(folder):
 
 
 def test_a_clock_that_is_wrong_makes_no_run_stale(folder, monkeypatch):
-    (folder.path / "claim-1").write_text(json.dumps({**process(), "where": "elsewhere"}))
+    (folder.path / "lease-1").write_text(json.dumps({**process(), "where": "elsewhere"}))
     monkeypatch.setattr("time.time", lambda: 0.0)
     assert folder.status(Store(folder.path.parents[3]).now()).state == "running"
 
 
 def test_who_lost_the_run_writes_nothing(folder, record):
-    first = Claim.take(folder.path, 0)
+    first = Lease.take(folder.path, 0)
     mine = RunFolder(folder.path, first)
     with mine.writing(mine.history) as file:
         file.write("epoch")
-    assert Claim.take(folder.path, 1) is not None  # somebody took it for dead
+    assert Lease.take(folder.path, 1) is not None  # somebody took it for dead
     before = {path: path.read_bytes() for path in folder.path.iterdir()}
     with pytest.raises(Superseded), mine.writing(mine.history) as file:
         file.write("other")
@@ -171,7 +172,7 @@ def test_what_a_run_killed_right_after_its_record_left_is_removed(folder, record
     folder.progress.write_text("{}")
     previous_checkpoint(folder.checkpoint).touch()
     dead = {**process(), "started": 1}
-    (folder.path / "claim-1").write_text(json.dumps(dead))
+    (folder.path / "lease-1").write_text(json.dumps(dead))
     folder.tidy()
     assert {path.name for path in folder.path.iterdir()} == kept and folder.status().state == "done"
 
@@ -179,9 +180,9 @@ def test_what_a_run_killed_right_after_its_record_left_is_removed(folder, record
 def test_a_living_claim_is_nobody_elses_to_remove(folder, record):
     write_record(folder.record, record)
     folder.count_attempt("a")
-    assert Claim.take(folder.path, 0) is not None
+    assert Lease.take(folder.path, 0) is not None
     folder.tidy()
-    assert (folder.path / "claim-1").exists()
+    assert (folder.path / "lease-1").exists()
 
 
 def test_atomic_write_leaves_the_old_file_when_the_writer_fails(tmp_path):

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from benchmarks.launch import estimate
-from benchmarks.launch.backlog import startable
 from benchmarks.launch.pool import LocalPool
-from benchmarks.plan import grid as plan
+from benchmarks.launch.run_queue import startable
+from benchmarks.launch.todo import make_todo
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import RunFolder, Store
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint
-from benchmarks.train.run import RunContext, execute
+from benchmarks.train.context import RunContext
+from benchmarks.train.run import execute
 from common.errors import UserError
 from reports.runs.frame import load
 
@@ -49,7 +51,7 @@ def test_a_shared_member_is_planned_once_and_ensembles_share_none(specs, tmp_pat
     runs = specs("baseline", "deep_ensemble", seeds=(0, 1), sets=TWO)
     assert [run.method for run in runs] == ["baseline", "baseline", "deep_ensemble"] * 2
     assert len({member.run_id for run in runs for member in run.members}) == 4
-    assert any("2 of the runs are members" in text for text in plan.make_plan(runs, Store(tmp_path)).remarks)
+    assert any("2 of the runs are members" in text for text in make_todo(runs, Store(tmp_path)).remarks)
 
 
 def test_other_members_make_another_run_and_other_runs_keep_their_ids(specs):

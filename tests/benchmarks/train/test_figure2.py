@@ -6,13 +6,14 @@ import torch
 
 import methods
 from benchmarks.plan.paths import Sources
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from benchmarks.train import figure2 as mixing
 from benchmarks.train.build import recipe_pipeline
+from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import EvaluationSplit, Evaluator, Outputs
-from benchmarks.train.loader import Feed
+from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
-from benchmarks.train.run import RunContext, execute
+from benchmarks.train.run import execute
 
 NAMES = {f"figure2_{name}" for name in ("weight", "loss_certain", "loss_uncertain", "own_weight", "index", "labels")}
 
@@ -49,10 +50,10 @@ def trial(specs):
         method = methods.create(name, 3, "small", image_size=16, channels=1, **config)
         torch.nn.init.normal_(method.classifier.weight)
         pixels = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 1), dtype=np.uint8)
-        split = EvaluationSplit(Feed(pixels, torch.device("cpu")), np.arange(60) % 3)
+        split = EvaluationSplit(Loader(pixels, torch.device("cpu")), np.arange(60) % 3)
         pipeline = recipe_pipeline(specs("rul")[0].recipe.model_copy(update={"image_size": 16}), 1)
         precision = Precision(torch.device("cpu"), torch.float32)
-        outputs = Evaluator(method, pipeline, precision, 0).predict(split.feed, "single")
+        outputs = Evaluator(method, pipeline, precision, 0).predict(split.loader, "single")
         return method, pixels, outputs, mixing.figure2(method, pipeline, split, outputs), pipeline
 
     return make
@@ -98,7 +99,7 @@ def test_methods_that_mix_no_features_store_none(trial, name):
 
 def test_a_pair_that_does_not_exist_stores_none(trial):
     method, _, outputs, _, pipeline = trial("rul")
-    split = EvaluationSplit(Feed(np.zeros((60, 16, 16, 1), np.uint8), torch.device("cpu")), np.zeros(60, dtype=int))
+    split = EvaluationSplit(Loader(np.zeros((60, 16, 16, 1), np.uint8), torch.device("cpu")), np.zeros(60, dtype=int))
     assert mixing.figure2(method, pipeline, split, Outputs(outputs.logits, outputs.uncertainty, outputs.features)) == {}
 
 

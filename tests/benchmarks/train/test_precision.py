@@ -11,11 +11,12 @@ from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from benchmarks.train import precision
 from benchmarks.train.compile import compile_backbone
+from benchmarks.train.context import RunContext
 from benchmarks.train.precision import Precision
-from benchmarks.train.run import RunContext, execute
+from benchmarks.train.run import execute
 from methods.core import backbones
 
 CPU = torch.device("cpu")

@@ -12,12 +12,13 @@ import torchvision
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import Store
+from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint
 from benchmarks.train.build import build_method, load_pretrained
+from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
 from benchmarks.train.optim import lr_factor
-from benchmarks.train.run import RunContext, execute
+from benchmarks.train.run import execute
 from benchmarks.train.trainer import Trainer
 from common.errors import UserError
 from datasets.base import ImageSet
@@ -136,9 +137,9 @@ def test_the_best_epochs_are_seen_in_the_recipes_own_view_once_at_the_end(specs,
     seen, at_best = [], {}
     predict = Evaluator._predict
 
-    def counted(evaluator, feed, view):
+    def counted(evaluator, loader, view):
         seen.append(view)
-        return predict(evaluator, feed, view)
+        return predict(evaluator, loader, view)
 
     evaluate = Trainer._evaluate
 
@@ -147,7 +148,7 @@ def test_the_best_epochs_are_seen_in_the_recipes_own_view_once_at_the_end(specs,
         evaluate(trainer, row)
         if trainer.state.best["best_on_test"]["epoch"] == row["epoch"]:
             test = trainer.data.test
-            at_best.update(test.metrics(predict(trainer.evaluator, test.feed, "ten_crop")))
+            at_best.update(test.metrics(predict(trainer.evaluator, test.loader, "ten_crop")))
 
     monkeypatch.setattr(Trainer, "_evaluate", at_once)
     monkeypatch.setattr(Evaluator, "_predict", counted)

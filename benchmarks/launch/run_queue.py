@@ -10,11 +10,12 @@ from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store import lease as claim
-from benchmarks.store.run_folder import RunFolder, Store
+from benchmarks.store import lease
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
 
 if TYPE_CHECKING:
-    from benchmarks.train.run import RunContext
+    from benchmarks.train.context import RunContext
 
 HELD = 75  # exit code of a run's process that found somebody else at work on the run (sysexits' EX_TEMPFAIL)
 LOST = 255  # what multiprocessing says of a process whose server was killed
@@ -44,12 +45,12 @@ class Job:
     folder: RunFolder
 
 
-class Backlog:
+class RunQueue:
     """The runs of a pool that wait: for a process, for their members, or for somebody else who does them."""
 
     def __init__(self, specs: Sequence[RunSpec], context: RunContext) -> None:
         self.waiting = {spec.run_id: spec for spec in specs}
-        self.context, self.store, self.observer = context, Store(context.runs), claim.Observer()
+        self.context, self.store, self.observer = context, Store(context.runs), lease.Observer()
         # Failures from before are no verdict on this attempt, unless they are this launch's own (before a requeue).
         marks = {spec.run_id: self.store.run(spec).failed_under() for spec in specs}
         self.before = {key: mark for key, mark in marks.items() if mark and mark[0] != context.launch}
@@ -57,7 +58,7 @@ class Backlog:
         self.held: dict[str, float] = {}  # run id -> when to look at it again
 
     def next(self, running: Iterable[RunSpec], outcome: Outcome) -> tuple[RunSpec, int] | None:
-        """The first run that can be started, with the claim to take it over from; None: not now.
+        """The first run that can be started, with the lease to take it over from; None: not now.
 
         Runs that have ended elsewhere in the meantime are counted.
         """
@@ -72,7 +73,7 @@ class Backlog:
                 folder.tidy()
                 outcome.done.append(spec)
             elif taken:
-                self.held[spec.run_id] = now + max(claim.BEAT_SECONDS, 0.01 * len(self.held))
+                self.held[spec.run_id] = now + max(lease.BEAT_SECONDS, 0.01 * len(self.held))
                 continue
             elif self._failed(folder, spec):
                 outcome.fail(spec, folder.status().detail)

@@ -1,4 +1,4 @@
-"""Recipes and suites as files: what there is, and reading one. Nothing heavy is imported: `list` answers at once."""
+"""Folders of TOML files, one for recipes and one for suites. Nothing heavy is imported: `list` answers at once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from common.registry import unknown
 
 
 @dataclass(frozen=True)
-class Shelf:
+class TomlFolder:
     """A folder of TOML files of one kind ("recipe", "suite"), each with a `title` of one line."""
 
     kind: str
     folder: Path
 
     def names(self) -> list[str]:
-        """What lies on it, sorted."""
+        """Names of its files, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.toml"))
 
     @cache  # noqa: B019 -- two shelves, which live as long as the process
@@ -33,7 +33,3 @@ class Shelf:
     def titles(self) -> list[tuple[str, str]]:
         """Every name with its title."""
         return [(name, self.read(name)["title"]) for name in self.names()]
-
-
-RECIPES = Shelf("recipe", Path(__file__).parent / "recipes")
-SUITES = Shelf("suite", Path(__file__).parent / "suites")
