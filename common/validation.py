@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+    from pydantic import ValidationError
 
 
-def place(error: ErrorDetails) -> str:
-    """Where the value stands, dotted: `schedule.gamma`."""
-    return ".".join(str(part) for part in error["loc"])
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The first thing wrong with a value; as text `schedule.gamma: must be greater than 0`."""
 
+    place: str  # dotted: "schedule.gamma"; "" for the whole value
+    reason: str  # "must be greater than 0"
+    value: Any
+    unknown: bool  # whether the key itself is not known
 
-def reason(error: ErrorDetails) -> str:
-    """Why it is refused: `must be greater than 0`."""
-    text = error["msg"].removeprefix("Value error, ")
-    return re.sub(r"^\w+ should", "must", text[0].lower() + text[1:])
+    @classmethod
+    def of(cls, error: ValidationError) -> Problem:
+        """The first of an error's findings."""
+        first = error.errors()[0]
+        text = first["msg"].removeprefix("Value error, ")
+        reason = re.sub(r"^\w+ should", "must", text[0].lower() + text[1:])
+        return cls(".".join(map(str, first["loc"])), reason, first["input"], first["type"] == "extra_forbidden")
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}"

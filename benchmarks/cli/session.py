@@ -27,6 +27,7 @@ from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.provenance import collect
+from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
@@ -86,9 +87,9 @@ class Session:
         for run_id, state in survey.look().items():
             if state.state not in ("failed", "stale"):
                 continue
-            spec, launch = known.get(run_id) or (state.folder.read_spec(), None)
+            spec, launch = known.get(run_id) or (RunFolder(state.path).read_spec(), None)
             if spec is None:
-                print(f"note: {state.folder.path} does not say what it is of; give its own command again")
+                print(f"note: {state.path} does not say what it is of; give its own command again")
                 continue
             plugins = " ".join(f"--plugin {shlex.quote(str(path))}" for path in (launch.plugins if launch else ()))
             for name in (one.method for one in (*spec.members, spec)):

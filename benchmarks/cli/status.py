@@ -11,16 +11,17 @@ from typing import Any
 
 from benchmarks.launch.journal import Journal
 from benchmarks.launch.slurm import scheduler
-from benchmarks.launch.status import RunsStatus, RunStatus2
+from benchmarks.launch.status import RunsStatus
 from benchmarks.store.heartbeat import duration
+from benchmarks.store.run_folder import RunStatus, State
 from common.errors import UserError
 
-ORDER = ("running", "queued", "unknown", "failed", "stale", "corrupt", "done")
+ORDER: tuple[State, ...] = ("running", "queued", "unknown", "failed", "stale", "corrupt", "done")
 LISTED = 20  # queued runs are told by name up to so many
 WATCH_SECONDS = 5.0
 
 
-def text(runs: Path, states: Iterable[RunStatus2]) -> str:
+def text(runs: Path, states: Iterable[RunStatus]) -> str:
     """Counts, then a line a run that is not done."""
     known = [one for one in states if one.state != "absent"]
     if not known:
@@ -34,7 +35,7 @@ def text(runs: Path, states: Iterable[RunStatus2]) -> str:
             lines.append(f"  queued   {len(some)} runs" + (f" in jobs {', '.join(jobs)}" if jobs else ""))
             continue
         for one in some:
-            lines.append(f"  {state:<8} {one.folder.path.relative_to(runs)}  {_detail(one)}".rstrip())
+            lines.append(f"  {state:<8} {one.path.relative_to(runs)}  {_detail(one)}".rstrip())
             if one.log:
                 lines.append(f"           log: {one.log}")
     if counts["failed"] + counts["stale"]:
@@ -42,7 +43,7 @@ def text(runs: Path, states: Iterable[RunStatus2]) -> str:
     return "\n".join(lines)
 
 
-def as_json(runs: Path, states: Iterable[RunStatus2]) -> str:
+def as_json(runs: Path, states: Iterable[RunStatus]) -> str:
     """A list of objects, one a run."""
     return json.dumps([_fields(runs, one) for one in states if one.state != "absent"], indent=1)
 
@@ -83,11 +84,11 @@ def cancel(runs: Path) -> str:
     return f"cancelled {len(queue)} jobs: {', '.join(jobs)}; finished runs and checkpoints are kept"
 
 
-def _sorted(states: Iterable[RunStatus2]) -> list[RunStatus2]:
-    return sorted(states, key=lambda one: one.folder.path)
+def _sorted(states: Iterable[RunStatus]) -> list[RunStatus]:
+    return sorted(states, key=lambda one: one.path)
 
 
-def _detail(one: RunStatus2) -> str:
+def _detail(one: RunStatus) -> str:
     progress = one.progress if one.state == "running" else None
     if not progress:
         return one.detail
@@ -101,10 +102,10 @@ def _detail(one: RunStatus2) -> str:
     return ", ".join(filter(None, facts))
 
 
-def _fields(runs: Path, one: RunStatus2) -> dict[str, Any]:
+def _fields(runs: Path, one: RunStatus) -> dict[str, Any]:
     progress = one.progress or {}
     return {
-        "run": str(one.folder.path.relative_to(runs)),
+        "run": str(one.path.relative_to(runs)),
         "state": one.state,
         "detail": one.detail,
         **{key: progress.get(key) for key in ("epoch", "epochs", "images_per_second", "seconds_left")},

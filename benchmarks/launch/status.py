@@ -6,32 +6,17 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import scheduler
+from benchmarks.plan.paths import RunPath
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
-from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.run_folder import RunFolder, RunStatus
 from benchmarks.store.runs import Store
 
 ASK_SECONDS = 5.0
 Queue = dict[tuple[str, int], scheduler.Task]
-
-
-@dataclass(frozen=True)
-class RunStatus2:
-    """One run. `state`: queued, running, done, failed, stale, corrupt, absent (never started, by nobody who lives), or
-    unknown (SLURM does not answer). `verdict`: the failure is of the latest launch, so nobody is to try it again."""
-
-    folder: RunFolder
-    state: str
-    detail: str = ""
-    progress: dict[str, Any] | None = None
-    job: str | None = None
-    log: Path | None = None
-    verdict: bool = False
-    launch: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,12 +45,12 @@ class RunsStatus:
         self._asked, self._names = float("-inf"), set[str]()
         self._answer: Queue | None = None
 
-    def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunStatus2]:
+    def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunStatus]:
         """Run id (of folders that say none, the path) -> state; of these runs, or of all in the folder."""
         now = self.store.now()
         places = self._places()
         if specs is None:
-            folders = {folder.path.name.rpartition("-")[2]: folder for folder in self.store.folders()}
+            folders = {_run_id(folder): folder for folder in self.store.folders()}
             folders |= {run_id: self.store.run(place.spec) for run_id, place in places.items()}
         else:
             folders = {spec.run_id: self.store.run(spec) for spec in specs}
@@ -105,30 +90,32 @@ class RunsStatus:
         return places
 
 
-def _on_disk(folder: RunFolder, now: float) -> RunStatus2:
+def _run_id(folder: RunFolder) -> str:
+    found = RunPath.parse(folder.path)
+    return found.run_id if found else str(folder.path)
+
+
+def _on_disk(folder: RunFolder, now: float) -> RunStatus:
     status = folder.status(now)
-    job = (status.progress or {}).get("job")
     log = folder.log if status.state == "failed" else None
-    return RunStatus2(
-        folder, status.state, status.detail, progress=status.progress, job=job, log=log, launch=status.launch
-    )
+    return replace(status, job=(status.progress or {}).get("job"), log=log)
 
 
-def _launched_here(state: RunStatus2, place: Place, queue: object, runs: Path) -> RunStatus2:
+def _launched_here(state: RunStatus, place: Place, queue: object, runs: Path) -> RunStatus:
     """A run of a local launch: queued as long as its launcher lives."""
     if state.state == "running":
         return state
     launcher = place.launch.launcher
     lives = launcher.get("where") == lease.where() and not lease.died_here(launcher)
     if _failed_under(state, place):
-        return replace(state, verdict=True)
+        return replace(state, final=True)
     return replace(state, state="queued", detail=_next(state), log=None) if lives else state
 
 
-def _on_slurm(state: RunStatus2, place: Place, queue: Queue | None, runs: Path) -> RunStatus2:
+def _on_slurm(state: RunStatus, place: Place, queue: Queue | None, runs: Path) -> RunStatus:
     """A run of a SLURM launch: queued as long as its job is; failed when that has left without a result."""
     if _failed_under(state, place):
-        return replace(state, verdict=True, job=place.job)
+        return replace(state, final=True, job=place.job)
     if state.state == "running" and (queue is None or state.launch != place.launch.id):
         return state
     if queue is None:
@@ -151,12 +138,12 @@ def _on_slurm(state: RunStatus2, place: Place, queue: Queue | None, runs: Path) 
     return replace(state, state="failed", detail=detail, job=place.job, log=log)
 
 
-def _failed_under(state: RunStatus2, place: Place) -> bool:
-    mark = state.folder.failed_under()
+def _failed_under(state: RunStatus, place: Place) -> bool:
+    mark = RunFolder(state.path).failed_under()
     return state.state == "failed" and mark is not None and mark[0] == place.launch.id
 
 
-def _next(state: RunStatus2) -> str:
+def _next(state: RunStatus) -> str:
     """What a queued run has behind it."""
     done = (state.progress or {}).get("epoch")
     return f"goes on after epoch {done}" if done else ""

@@ -13,6 +13,7 @@ from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm, Suite
+from common import dotted
 from common.errors import UserError
 from common.registry import unknown
 from datasets.augment.pipeline import Pipeline
@@ -124,10 +125,10 @@ def _config(arm: Arm, recipe: Recipe, sets: Iterable[tuple[str, str, Any]]) -> t
     cls = METHODS.load(arm.method)
     chosen = dict(arm.set) | {key: value for owner, key, value in sets if owner == arm.method}
     fitting = {key: value for key, value in recipe.method.items() if key.partition(".")[0] in cls.Config.model_fields}
-    usual = methods.validate_config(arm.method, cls, _nested(fitting)).model_dump(mode="json")
-    config = methods.validate_config(arm.method, cls, _nested({**fitting, **chosen})).model_dump(mode="json")
+    usual = methods.validate_config(arm.method, cls, dotted.nest(fitting)).model_dump(mode="json")
+    config = methods.validate_config(arm.method, cls, dotted.nest({**fitting, **chosen})).model_dump(mode="json")
     # A setting given its default value is no other arm: it is not named as one.
-    return config, {key: value for key, value in chosen.items() if _at(config, key) != _at(usual, key)}
+    return config, {key: value for key, value in chosen.items() if dotted.get(config, key) != dotted.get(usual, key)}
 
 
 def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpec:
@@ -145,27 +146,6 @@ def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpe
         shared = {key: getattr(spec, key) for key in ("dataset", "noise", "recipe", "weights")}
         members.append(RunSpec(**shared, **own, noise_seed=None if seed == spec.seed else spec.seed))
     return RunSpec.model_validate({**spec.model_dump(), "members": members}) if members else spec
-
-
-def _nested(dotted: dict[str, Any]) -> dict[str, Any]:
-    """{"relabel.epoch": 2} -> {"relabel": {"epoch": 2}}."""
-    tree: dict[str, Any] = {}
-    for key, value in dotted.items():
-        *path, leaf = key.split(".")
-        node = tree
-        for part in path:
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
-                raise UserError(f"setting '{key}' and its part '{part}' cannot both be given")
-        node[leaf] = value
-    return tree
-
-
-def _at(tree: dict[str, Any], dotted: str) -> Any:
-    """The value at "relabel.epoch"."""
-    for part in dotted.split("."):
-        tree = tree[part]
-    return tree
 
 
 def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:

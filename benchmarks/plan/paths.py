@@ -1,17 +1,43 @@
-"""Names as users type them and as runs are known by: an identity holds no path, a machine needs one."""
+"""Where things lie: the data sets behind the names that runs know them by, and the folders of runs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
 
 from datasets import noise
 from datasets.registry import DATASETS
 
 if TYPE_CHECKING:
     from datasets.base import Dataset
+
+
+@dataclass(frozen=True)
+class RunPath:
+    """A run's folder below the runs folder, `DATASET/METHOD/noise-LEVEL/seed-SEED-ID`: made and read here alone."""
+
+    dataset: str
+    method: str
+    noise: str
+    seed: int
+    run_id: str
+
+    PATTERN: ClassVar[str] = "*/*/noise-*/seed-*"  # finds such folders below a runs folder
+
+    @classmethod
+    def parse(cls, folder: PurePath) -> RunPath | None:
+        """The run that a folder is of; None where its name is no run's."""
+        match = re.fullmatch(r"([^/]+)/([^/]+)/noise-([^/]+)/seed-(\d+)-([0-9a-f]{8})", "/".join(folder.parts[-4:]))
+        return cls(match[1], match[2], match[3], int(match[4]), match[5]) if match else None
+
+    @property
+    def relative(self) -> PurePosixPath:
+        """The path below the runs folder. Characters that file systems mind become dashes."""
+        dataset, noise = (re.sub(r"[^\w.-]", "-", text) for text in (self.dataset, f"noise-{self.noise}"))
+        return PurePosixPath(dataset, self.method, noise, f"seed-{self.seed}-{self.run_id}")
 
 
 @dataclass(frozen=True)

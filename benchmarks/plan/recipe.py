@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
-from common.validation import place, reason
+from common.validation import Problem
 
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
@@ -92,10 +92,8 @@ def load(name: str, dataset: str, **changes: Any) -> Recipe:
     try:
         return Recipe(name=name, **{**_values(name, dataset.partition(":")[0]), **changes})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(
-            f"recipe '{name}' for '{dataset}': {place(first)} = {first['input']!r}: {reason(first)}"
-        ) from None
+        wrong = Problem.of(error)
+        raise UserError(f"recipe '{name}' for '{dataset}': {wrong.place} = {wrong.value!r}: {wrong.reason}") from None
 
 
 def _values(name: str, table: str) -> dict[str, Any]:

@@ -10,10 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmarks.plan.paths import RunPath
 from benchmarks.plan.recipe import Recipe
+from common import dotted
 
 # Raised by one whenever the same settings would give other numbers than before (a mended loss, another protocol).
 PROTOCOL = 1
+
+# Settings that came after the first release, with their defaults: at those they are no part of a run's identity, so
+# that every run keeps the id that it had before there were such settings.
+ADDED_LATER: dict[str, Any] = {"noise_seed": None, "recipe.compile": False}
 
 
 class Noise(BaseModel):
@@ -51,18 +57,15 @@ class RunSpec(BaseModel):
         identity = self.model_dump(mode="json", exclude={"overrides": True, "recipe": {"source"}, "members": True})
         if self.members:
             identity["members"] = [member.run_id for member in self.members]
-        if self.noise_seed is None:  # so that most runs' ids are what they were before there were ensembles
-            del identity["noise_seed"]
-        if not self.recipe.compile:  # likewise
-            del identity["recipe"]["compile"]
+        for key, default in ADDED_LATER.items():
+            if dotted.get(identity, key) == default:
+                dotted.remove(identity, key)
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def folder(self) -> PurePosixPath:
         """Where the run lies below the runs folder: readable, and unique by the id."""
-        noise = "".join(c if c.isalnum() or c in "-._" else "-" for c in f"noise-{self.noise}")
-        dataset = "".join(c if c.isalnum() or c in "-._" else "-" for c in self.dataset)
-        return PurePosixPath(dataset, self.method, noise, f"seed-{self.seed}-{self.run_id}")
+        return RunPath(self.dataset, self.method, str(self.noise), self.seed, self.run_id).relative
 
     def __str__(self) -> str:
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())

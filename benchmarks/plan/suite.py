@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
-from common.validation import place, reason
+from common.validation import Problem
 
 SUITES = TomlFolder("suite", Path(__file__).parent / "suites")
 
@@ -50,5 +50,4 @@ def load(name: str) -> Suite:
     try:
         return Suite(name=name, **values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"suite '{name}': {place(first)}: {reason(first)}") from None
+        raise UserError(f"suite '{name}': {Problem.of(error)}") from None

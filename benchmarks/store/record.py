@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.plan.spec import RunSpec
 from common.files import atomic_write
-from common.validation import place, reason
+from common.validation import Problem
 
 SCHEMA = 1
 
@@ -62,5 +62,4 @@ def read_record(path: Path) -> Record:
     try:
         return Record.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadRecord(f"{place(first)}: {reason(first)}") from None
+        raise BadRecord(str(Problem.of(error))) from None

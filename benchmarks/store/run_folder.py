@@ -18,7 +18,8 @@ from benchmarks.store import lease
 from benchmarks.store.record import BadRecord, Record, read_record, write_record
 from common.files import atomic_write, free_aside, set_aside
 
-State = Literal["done", "failed", "running", "stale", "corrupt", "absent"]
+# absent: never started, by nobody who lives; unknown: SLURM does not answer.
+State = Literal["queued", "running", "done", "failed", "stale", "corrupt", "absent", "unknown"]
 
 # At one look, a lease of another machine that was not touched for so long is a dead run's (they beat every 2 s).
 STALE_SECONDS = 120.0
@@ -26,14 +27,16 @@ STALE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run folder at a glance. `detail` is the progress, the failure's last line, or why a record is corrupt; `launch`
-    the command that a running one is done by."""
+    """One run at a glance: from its folder alone or, by `launch.status`, from what was launched as well."""
 
-    folder: Path
+    path: Path  # of its folder
     state: State
-    detail: str = ""
+    detail: str = ""  # its progress, the failure's last line, or why its record is corrupt
     progress: dict[str, Any] | None = None
-    launch: str = ""
+    launch: str = ""  # the command that a running one is done by
+    job: str | None = None  # its SLURM job's number
+    log: Path | None = None
+    final: bool = False  # it failed in its latest launch: nobody is to try it again
 
 
 def _file(name: str) -> cached_property[Path]:

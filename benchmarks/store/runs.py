@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.plan.paths import RunPath
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.lease import Lease
 from benchmarks.store.record import BadRecord, Record, read_record
@@ -37,7 +38,7 @@ class Store:
 
     def folders(self) -> Iterator[RunFolder]:
         """Every run folder there is, in order of its path."""
-        for path in sorted(self.root.glob("*/*/*/seed-*")):
+        for path in sorted(self.root.glob(RunPath.PATTERN)):
             if path.is_dir() and ".aside-" not in path.name:
                 yield RunFolder(path)
 

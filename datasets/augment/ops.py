@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 
 from common.errors import UserError
 from common.registry import unknown
-from common.validation import place, reason
+from common.validation import Problem
 from datasets.augment import rows as augment_rows
 
 _TRIES = 10  # draws of a box before giving up, as in torchvision's RandomErasing and RandomResizedCrop
@@ -162,10 +162,10 @@ def parse_ops(ops: Sequence[Mapping[str, Any]]) -> tuple[Op, ...]:
         try:
             parsed.append(OPS[name](**{key: value for key, value in fields.items() if key != "op"}))
         except ValidationError as error:
-            first = error.errors()[0]
+            wrong = Problem.of(error)
             valid = ", ".join(OPS[name].model_fields)
             raise UserError(
-                f"augmentation '{name}': {place(first) or 'value'}: {reason(first)}; valid keys: {valid}"
+                f"augmentation '{name}': {wrong.place or 'value'}: {wrong.reason}; valid keys: {valid}"
             ) from None
         if len(parsed) > 1 and parsed[-2].after_normalising and not parsed[-1].after_normalising:
             raise UserError(f"augmentation '{name}' works on pixel values and must come before 'erase'")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from common.errors import UserError
 from common.registry import unknown
-from common.validation import place, reason
+from common.validation import Problem
 
 
 def setting(default: Any, description: str, source: str, **constraints: Any) -> Any:
@@ -42,7 +41,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise _one_line(cls, error.errors()[0], prefix) from None
+            raise _one_line(cls, Problem.of(error), prefix) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,8 @@ def rows(settings: type[Settings], defaults: Settings | None = None, prefix: str
         yield SettingRow(prefix + name, default, choices, field.description or "", str(extra.get("source", "")))
 
 
-def _one_line(settings: type[Settings], error: ErrorDetails, prefix: str) -> UserError:
-    path = f"{prefix}.{place(error)}"
-    if error["type"] == "extra_forbidden":
+def _one_line(settings: type[Settings], wrong: Problem, prefix: str) -> UserError:
+    path = f"{prefix}.{wrong.place}"
+    if wrong.unknown:
         return unknown("setting", path, [f"{prefix}.{row.name}" for row in rows(settings)])
-    return UserError(f"{path} = {error['input']!r}: {reason(error)}")
+    return UserError(f"{path} = {wrong.value!r}: {wrong.reason}")

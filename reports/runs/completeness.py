@@ -71,9 +71,9 @@ def coverage(
     """
     states: dict[tuple[str, ...], list[tuple[str, RunSpec | None]]] = {}
     for status in sorted(undone, key=lambda one: UNDONE.index(one.state)):
-        *_, place, method, level, name = status.folder.parts
+        *_, place, method, level, name = status.path.parts
         known = states.setdefault((place, method, level, name.rpartition("-")[0]), [])
-        known.append((status.state, spec_of(status.folder)))
+        known.append((status.state, spec_of(status.path)))
     for name in SUITES.names():
         suite = suites.load(name)
         selection = select(loaded.runs, suite, datasets, recipe)

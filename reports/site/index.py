@@ -67,11 +67,11 @@ def index_page(
         {"href": f"{FOLDER}/figures.html", "heading": "Figures", "title": "Losses, features, faces, curves"},
         {"href": f"{FOLDER}/runs.html", "heading": "Runs", "title": "Every run: settings, curves, hardware, commit"},
     ]
-    undone = sorted(undone, key=lambda status: (UNDONE.index(status.state), status.folder))
+    undone = sorted(undone, key=lambda status: (UNDONE.index(status.state), status.path))
     listed = [
         {
-            "href": hrefs[status.folder],
-            "text": " / ".join(status.folder.parts[-4:]),
+            "href": hrefs[status.path],
+            "text": " / ".join(status.path.parts[-4:]),
             "state": status.state,
             "detail": status.detail,
         }

@@ -44,7 +44,7 @@ def make_site(
     """
     undone = unfinished(loaded, roots)
     pages = {run_id: _page_name(run_id) for run_id in loaded.runs["run_id"]}
-    marked = {status.folder: f"folder-{_digest(str(status.folder))}.html" for status in undone}
+    marked = {status.path: f"folder-{_digest(str(status.path))}.html" for status in undone}
     nav = navigation(tables, "", "../index.html")
     site = _Folder(out / FOLDER)
     links = run_links(loaded, pages)
@@ -62,7 +62,7 @@ def make_site(
     for run_id, folder, public in loaded.runs[["run_id", "folder", "published"]].itertuples(index=False, name=None):
         site.write(pages[run_id], done_page(run_id, folder, nav, published=public))
     for status in undone:
-        site.write(marked[status.folder], undone_page(status.folder.name, status, spec_of(status.folder), nav))
+        site.write(marked[status.path], undone_page(status.path.name, status, spec_of(status.path), nav))
     covered = list(coverage(loaded, undone, recipe, datasets, prefix))
     hrefs = {folder: f"{FOLDER}/{name}" for folder, name in marked.items()}
     _write(
@@ -130,14 +130,14 @@ def _runs(
         }  # fmt: skip
     empty = dict.fromkeys(("settings", "recipe", "epochs", "accuracy", "oracle", "seconds"), "")
     for status in undone:
-        dataset, method, noise, name = status.folder.parts[-4:]
+        dataset, method, noise, name = status.path.parts[-4:]
         _, seed, *rest = name.split("-")
         settings = {}
-        if spec := spec_of(status.folder):
+        if spec := spec_of(status.path):
             settings["settings"] = settings_label(spec.overrides)
             settings |= {"recipe": spec.recipe.name, "epochs": spec.recipe.epochs}
         yield {
-            **empty, **settings, "id": "-".join(rest) or name, "href": marked[status.folder], "state": status.state,
+            **empty, **settings, "id": "-".join(rest) or name, "href": marked[status.path], "state": status.state,
             "dataset": dataset, "noise": noise.removeprefix("noise-"), "method": method, "seed": seed,
         }  # fmt: skip
 

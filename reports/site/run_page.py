@@ -56,7 +56,7 @@ def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, published: bool
 
 def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Sequence[Link]) -> str:
     """The page of a run without a result: state, settings (None: it left none) and, where it failed, the traceback."""
-    files = RunFolder(status.folder)
+    files = RunFolder(status.path)
     try:
         traceback = str(json.loads(files.failure.read_text(encoding="utf-8")).get("traceback", ""))
     except (OSError, ValueError, AttributeError):
@@ -65,10 +65,10 @@ def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Seque
         "run.html",
         nav=nav,
         id=run_id,
-        title=" · ".join(status.folder.parts[-4:]),
+        title=" · ".join(status.path.parts[-4:]),
         state=status.state,
         detail=status.detail,
-        folder=str(status.folder),
+        folder=str(status.path),
         remarks=[],
         traceback=traceback,
         epochs=[],

@@ -24,6 +24,7 @@ from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import CHECKOUT
+from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 
@@ -119,12 +120,12 @@ class SlurmJobs:
             running = []
             for run_id, state in survey.look(open_runs.values()).items():
                 spec, again = open_runs[run_id], self.context.redo.get(run_id)
-                if state.state == "done" and (again is None or state.folder.done(again)):
+                if state.state == "done" and (again is None or RunFolder(state.path).done(again)):
                     outcome.done.append(open_runs.pop(run_id))
                 elif state.state == "running":
                     running.append(spec)
                 elif state.state in ("failed", "stale", "absent", "corrupt", "done"):
-                    if started - gone.setdefault(run_id, started) < GONE_SECONDS and not state.verdict:
+                    if started - gone.setdefault(run_id, started) < GONE_SECONDS and not state.final:
                         continue
                     outcome.fail(open_runs.pop(run_id), state.detail)
                     continue

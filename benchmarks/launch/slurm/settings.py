@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from benchmarks.launch.slurm import scheduler
 from benchmarks.store.provenance import CHECKOUT
 from common.errors import UserError
-from common.validation import reason
+from common.validation import Problem
 
 FILE = "slurm.toml"
 # What the suite itself says of its jobs; another value would break finding, collecting or resuming them.
@@ -124,13 +124,13 @@ def _validated(values: dict[str, Any], called: Any) -> SlurmSettings:
     try:
         return SlurmSettings.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = str(first["loc"][0])
-        if first["type"] == "extra_forbidden":
+        wrong = Problem.of(error)
+        key = wrong.place.partition(".")[0]
+        if wrong.unknown:
             valid = ", ".join(SlurmSettings.model_fields)
             raise UserError(f"{called(key)}: no such key; valid: {valid} (options of sbatch go below [set])") from None
-        what = reason(first)
-        raise UserError(f"{called(key)} {first['input'] if key != 'set' else ''}: {what}".replace(" :", ":")) from None
+        given = "" if key == "set" else f" {wrong.value}"
+        raise UserError(f"{called(key)}{given}: {wrong.reason}") from None
 
 
 def _option(text: str) -> tuple[str, Any]:

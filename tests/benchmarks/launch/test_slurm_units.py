@@ -158,7 +158,7 @@ def test_states_from_files_and_queue(submitted, tmp_path):
     states, found = look(waits, None)
     assert states == ["queued", "failed"]
     assert "7_1 ended without a result: ImportError: no torch" in (last := found[runs[1].run_id]).detail
-    assert last.log == logs / "7_1_0_log.out" and not last.verdict
+    assert last.log == logs / "7_1_0_log.out" and not last.final
     folder = Store(tmp_path).run(runs[1])
     Lease.take(folder.path, 0, "another launch")
     assert look(waits, None)[0] == ["queued", "running"]
@@ -170,7 +170,7 @@ def test_states_from_files_and_queue(submitted, tmp_path):
     assert look(waits, works)[0] == ["queued", "queued"]  # that was before
     folder.write_failure("ValueError: new", "", launch.id)
     states, found = look(waits, works)
-    assert states == ["queued", "failed"] and found[runs[1].run_id].verdict
+    assert states == ["queued", "failed"] and found[runs[1].run_id].final
 
 
 def test_a_cancelled_launch_is_no_queue(submitted, tmp_path):
