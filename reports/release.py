@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.metrics import metrics, scores
-from benchmarks.metrics.metrics import REJECTION_PERCENT
+from benchmarks.metrics import label_errors, scores
+from benchmarks.metrics.accuracy import REJECTION_PERCENT
 from benchmarks.store.record import read_record
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
@@ -151,13 +151,13 @@ def _few_bytes(values: np.ndarray) -> np.ndarray:
 
 def _numbers(arrays: Arrays) -> dict[str, float]:
     """Every number that a run or a report computes from these arrays, by its name there; NaN where undefined."""
-    of_split = metrics.of_split(
+    of_split = scores.of_split(
         arrays["test_logits"], arrays["test_uncertainty"], arrays["test_labels"], arrays.get("test_soft_labels")
     )
-    found = {**of_split, **scores.of_arrays(arrays)}
+    found = {**of_split, **scores.of_predictions(arrays)}
     found |= {f"reversed_accuracy_at_{rate}": reversed_accuracy(arrays, rate / 100) for rate in REJECTION_PERCENT}
     if {"train_uncertainty", "train_free_uncertainty", "train_flipped"} <= set(arrays):
-        found |= metrics.of_training_labels(arrays)
+        found |= label_errors.of_training_labels(arrays)
     return {name: float("nan") if value is None else float(value) for name, value in found.items()}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.metrics import metrics
+from benchmarks.metrics import calibration, scores
 from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
 from datasets.augment.pipeline import Pipeline
@@ -30,7 +30,7 @@ class Outputs:
     @property
     def free_uncertainty(self) -> np.ndarray:
         """1 - max softmax [N] of the same logits."""
-        return (1 - metrics.softmax(self.logits).max(axis=1)).astype(np.float32)
+        return (1 - calibration.softmax(self.logits).max(axis=1)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class EvaluationSplit:
 
     def metrics(self, outputs: Outputs) -> dict[str, float | None]:
         """All metrics of `outputs` on this split."""
-        return metrics.of_split(outputs.logits, outputs.uncertainty, self.labels, self.soft_labels)
+        return scores.of_split(outputs.logits, outputs.uncertainty, self.labels, self.soft_labels)
 
 
 class Evaluator:

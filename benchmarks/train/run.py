@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.metrics import metrics
+from benchmarks.metrics import label_errors
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import Progress
@@ -91,7 +91,7 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
     last = {
         "epoch": state.epoch,
         **data.test.metrics(test),
-        **metrics.of_training_labels(arrays),
+        **label_errors.of_training_labels(arrays),
     }
     with folder.writing(folder.history) as file:
         columns = list(dict.fromkeys(["epoch", *(key for row in state.history for key in row)]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.metrics.metrics import softmax
+from benchmarks.metrics.calibration import softmax
 from reports.figures.features import EXTREME
 from reports.figures.scores import class_names, per_arm
 from reports.runs.predictions import Arrays

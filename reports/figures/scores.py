@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from benchmarks.metrics.metrics import softmax
-from benchmarks.metrics.scores import selective_risks
+from benchmarks.metrics.calibration import softmax
+from benchmarks.metrics.ranking import selective_risks
 from benchmarks.store.run_folder import RunFolder
 from reports.paper import numbers as published
 from reports.runs.predictions import Arrays

@@ -83,9 +83,9 @@ class Loaded:
     def scores(self, folder: Path) -> dict[str, float]:
         """The scores of a run from its stored predictions (reports/scores.py), computed once."""
         if folder not in self._scores:
-            from benchmarks.metrics.scores import of_run
+            from reports.runs.predictions import scores_of_run
 
-            self._scores[folder] = of_run(folder)
+            self._scores[folder] = scores_of_run(folder)
         return self._scores[folder]
 
 

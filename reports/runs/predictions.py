@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.metrics.accuracy import accuracy_after_rejection
+from benchmarks.metrics.scores import of_predictions
 from benchmarks.store.run_folder import RunFolder
 
 Arrays = Mapping[str, np.ndarray]
@@ -55,10 +57,21 @@ def usable_predictions(folder: Path) -> Arrays | None:
 
 def reversed_accuracy(arrays: Arrays | None, rate: float) -> float:
     """Test accuracy when the `rate` *least* uncertain images are rejected; NaN without stored predictions."""
-    from benchmarks.metrics.metrics import accuracy_after_rejection
-
     if arrays is None or not set(_NEEDED) <= set(arrays):
         return float("nan")
     correct = arrays["test_logits"].argmax(axis=1) == arrays["test_labels"]
     value = accuracy_after_rejection(correct, -arrays["test_uncertainty"].astype(np.float64), rate)
     return float("nan") if value is None else value
+
+
+def scores_of_run(folder: Path) -> dict[str, float]:
+    """The scores of a run folder; empty where its predictions are missing, damaged or not finite."""
+    arrays = predictions(folder)
+    if arrays is None:
+        return {}
+    try:
+        if not (np.isfinite(arrays["test_logits"]).all() and np.isfinite(arrays["test_uncertainty"]).all()):
+            return {}
+        return of_predictions(arrays)
+    except (KeyError, IndexError, ValueError):
+        return {}

@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmarks.metrics import scores
 from reports.paper.claims import ARMS, CLAIMS
 from reports.paper.tables import DATASET_LABELS
-from reports.runs.predictions import predictions
+from reports.runs.predictions import predictions, scores_of_run
 from reports.stats.comparisons import Side
 from reports.stats.measures import MEASURES
 
@@ -54,7 +53,7 @@ def value(measure: str, folder: Path, record: dict[str, Any]) -> float | None:
     return 1000 * found[f"{'free' if measure.startswith('free') else 'own'}.aurc"] if found else None
 
 
-scores_of = cache(scores.of_run)
+scores_of = cache(scores_of_run)
 
 
 @cache

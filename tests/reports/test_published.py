@@ -11,13 +11,14 @@ import pytest
 
 from bench import main
 from benchmarks.metrics import scores
-from benchmarks.metrics.metrics import of_split, of_training_labels
+from benchmarks.metrics.label_errors import of_training_labels
+from benchmarks.metrics.scores import of_split
 from common.errors import UserError
 from reports.build import build
 from reports.figures.features import POINTS, drawn_features
 from reports.release import TOLERANCE, publish, rounded
 from reports.runs.frame import load
-from reports.runs.predictions import predictions
+from reports.runs.predictions import predictions, scores_of_run
 from tests.reports.conftest import RECIPE, RUL, fill_table1, write
 
 Writer = Callable[..., Path]
@@ -72,7 +73,7 @@ def test_a_published_run_gives_the_same_numbers_from_fewer_bytes(tmp_path: Path)
         assert before is not None and after is not None
         for name in ("test_labels", "train_given", "train_flipped", "train_clean", "test_soft_labels"):
             assert (before[name] == after[name]).all(), name
-        wanted, found = scores.of_run(folder), scores.of_run(copy)
+        wanted, found = scores_of_run(folder), scores_of_run(copy)
         assert wanted.keys() == found.keys() and len(wanted) > 15
         assert found == pytest.approx(wanted, abs=TOLERANCE)
         assert (after["test_logits"] == before["test_logits"]).all()  # half precision can hold these
@@ -117,7 +118,7 @@ def test_a_run_without_flipped_labels_keeps_no_scores_to_find_them(tmp_path: Pat
     publish([tmp_path / "runs"], tmp_path / "published")
     after = predictions(tmp_path / "published" / folder.relative_to(tmp_path / "runs"))
     assert after is not None and "train_uncertainty" not in after and not after["train_flipped"].any()
-    assert "own.aurc" in scores.of_arrays(after)
+    assert "own.aurc" in scores.of_predictions(after)
 
 
 def test_publishing_again_skips_and_never_overwrites(tmp_path: Path) -> None:

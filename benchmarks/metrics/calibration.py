@@ -1,0 +1,45 @@
+"""How far softmax probabilities can be taken at their word."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_softmax
+from scipy.special import softmax as scipy_softmax
+
+BINS = 15
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis of [N, K], in float64."""
+    return scipy_softmax(logits.astype(np.float64), axis=-1)
+
+
+def _gaps(confidence: np.ndarray, correct: np.ndarray, bins: np.ndarray) -> float:
+    """Sum over bins of share x |accuracy - mean confidence|. bins [N]: which bin each sample is in."""
+    total = np.bincount(bins, weights=correct.astype(np.float64) - confidence)
+    return float(np.abs(total).sum() / len(confidence))
+
+
+def ece(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """Expected calibration error over 15 bins of equal width (Guo et al., ICML 2017)."""
+    return _gaps(confidence, correct, np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1))
+
+
+def adaptive_ece(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """The same over 15 bins of equally many samples (Nguyen & O'Connor, EMNLP 2015)."""
+    bins = np.empty(len(confidence), dtype=int)
+    for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), BINS)):
+        bins[rows] = number
+    return _gaps(confidence, correct, bins)
+
+
+def nll(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean negative log-likelihood in nats of the labels [N] under logits [N, K]."""
+    return float(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels].mean())
+
+
+def brier(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over images of the squared distance between softmax and one-hot label, summed over classes: in [0, 2]."""
+    error = softmax(logits)
+    error[np.arange(len(labels)), labels] -= 1
+    return float((error**2).sum(axis=1).mean())

@@ -1,0 +1,51 @@
+"""The uncertainty report, made from stored predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.metrics import scores
+from benchmarks.metrics.calibration import softmax
+from reports.build import build
+from tests.benchmarks.metrics.test_scores import sample
+
+
+def arrays(seed: int = 0, size: int = 200) -> dict[str, np.ndarray]:
+    logits, _, uncertainty = sample(seed, size, False)
+    confident = softmax(logits).max(axis=1) > 0.5  # wrong where not confident: the free score is perfect
+    labels = np.where(confident, logits.argmax(axis=1), logits.argmin(axis=1))
+    draw = np.random.default_rng(seed + 10)
+    return {
+        "test_logits": logits, "test_labels": labels, "test_uncertainty": uncertainty.astype(np.float32),
+        "test_features": draw.normal(size=(size, 8)).astype(np.float16),
+        "test_soft_labels": draw.dirichlet(np.ones(5), size).astype(np.float32),
+        "train_uncertainty": draw.random(size), "train_free_uncertainty": draw.random(size),
+        "train_flipped": draw.random(size) < 0.3,
+    }  # fmt: skip
+
+
+def test_the_uncertainty_report(tmp_path: Path, runs: Callable[..., Path]) -> None:
+    for seed in range(8):
+        np.savez(runs(method="rul", seed=seed) / "predictions.npz", **arrays(seed))
+    for seed in range(3):
+        flat = arrays(seed)
+        flat["test_uncertainty"][:] = 1
+        flat["test_logits"][:, 0] = 99
+        np.savez(runs(method="scn", seed=seed) / "predictions.npz", **flat)
+    np.savez(runs(method="dul", seed=0) / "predictions.npz", **{**arrays(), "test_logits": np.full((200, 5), np.nan)})
+    runs(method="conf", seed=0)
+    build(["uncertainty", "calibration", "summary"], [tmp_path / "runs"], tmp_path / "out")
+    text = (tmp_path / "out" / "uncertainty.md").read_text()
+    assert "faces, 10, scn: one uncertainty for every image: it ranks nothing in 3 of 3" in text
+    assert "faces, 10, scn: one class predicted for every image in 3 of 3" in text
+    assert "faces, 10, dul: no readable predictions (missing, damaged or not finite) in 1 of 1" in text
+    assert "| faces | 10 | conf | own | 0 of 1 | – |" in text
+    own, free = (line for line in text.splitlines() if line.startswith("| faces | 10 | rul |"))
+    assert "| **100.0 ± 0.0** |" in free and "**" not in own
+    calibration = (tmp_path / "out" / "calibration.md").read_text()
+    wanted = [100 * scores.of_predictions(arrays(seed))["ece"] for seed in range(8)]
+    assert f"| faces | 10 | rul | 8 | {np.mean(wanted):.2f} ± {np.std(wanted, ddof=1):.2f} |" in calibration
+    assert "| faces | 10 | rul | recipe quick, 8 epochs" in (tmp_path / "out" / "summary.md").read_text()
