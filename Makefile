@@ -39,9 +39,10 @@ $(VENV)/.ready: requirements.txt
 test: setup ## all tests
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
 
-lint: setup ## ruff (lint and format) and mypy
+lint: setup ## ruff (lint and format), the floors (who may import whom) and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 format: setup ## let ruff mend what it can
@@ -54,11 +55,11 @@ $(TABLES): setup
 figures: setup ## figures from the finished runs
 	$(REPORT) figures
 
-report: setup ## every table and figure from the finished runs and the published records
+report: setup ## every table and figure from the finished runs and the released records
 	$(REPORT)
 
-reproduction: setup ## docs/reproduction.md anew, from the published records alone
-	$(PY) bench.py report reproduction --from reports/published --out "$(OUT)/reproduction" >/dev/null
+reproduction: setup ## docs/reproduction.md anew, from the released records alone
+	$(PY) bench.py report reproduction --from reports/released --out "$(OUT)/reproduction" >/dev/null
 	cp "$(OUT)/reproduction/reproduction.md" docs/reproduction.md
 
 clean: ## remove the environment, caches and reports; data and runs stay
