@@ -9,8 +9,7 @@ from methods.core import relative
 from methods.core.base import Batch, Clock, Mixing, Step
 from methods.core.branched import mean_sigma
 from methods.core.losses import cross_entropy
-from methods.core.mixing import mixing_of
-from methods.core.relative import add_up_loss
+from methods.core.relative import add_up_loss, mixing_of
 from methods.dul import DUL, DULConfig, kl_to_standard_normal, sample
 
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from methods.core import relative
 from methods.core.base import Batch, Clock, Mixing, Step, setting
 from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.core.mixing import mixing_of
-from methods.core.relative import add_up_loss
+from methods.core.relative import add_up_loss, mixing_of
 
 
 class RULConfig(BranchedConfig):

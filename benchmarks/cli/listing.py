@@ -38,7 +38,7 @@ def everything(data: Path, plugins: Sequence[Path] = ()) -> str:
 
 def methods_in_detail(plugins: Sequence[Path] = ()) -> str:
     """Every method with its reference, settings, defaults and where each default comes from."""
-    from methods.core.describe import describe  # imports torch: settings are typed beside the code they configure
+    from methods.core.settings import describe  # imports torch: settings are typed beside the code they configure
 
     load_plugins(plugins)
     return "\n\n".join(describe(name) for name in METHODS)

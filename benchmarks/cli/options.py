@@ -49,7 +49,7 @@ def run_flags(run: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting; also recipe.KEY=VALUE"
     )
-    what.add_argument("--weights", type=Path, metavar="FILE", help="pretrained ResNet-18 (state dict)")
+    what.add_argument("--weights", type=Path, metavar="FILE", help="pretrained ResNet-18 (state dict or .safetensors)")
     what.add_argument(
         "--plugin", type=Path, action="append", default=[], metavar="FILE", help="your own method or data set"
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from common.errors import UserError
 from common.registry import unknown
 from common.validation import Problem
+from methods.registry import METHODS
 
 
 def setting(default: Any, description: str, source: str, **constraints: Any) -> Any:
@@ -73,3 +74,30 @@ def _one_line(settings: type[Settings], wrong: Problem, prefix: str) -> UserErro
     if wrong.unknown:
         return unknown("setting", path, [f"{prefix}.{row.name}" for row in rows(settings)])
     return UserError(f"{path} = {wrong.value!r}: {wrong.reason}")
+
+
+def settings_of(name: str) -> list[SettingRow]:
+    """Every setting of a registered method; nested ones dotted ("relabel.threshold"). Raises UserError if unknown."""
+    return list(rows(METHODS.load(name).Config))
+
+
+def describe(name: str) -> str:
+    """One method as a block of text: summary, reference, note, and one line a setting. Raises UserError if unknown."""
+    cls = METHODS.load(name)
+    lines = [f"{name}: {METHODS[name].summary}", f"  {cls.reference}"]
+    if cls.note:
+        lines.append(f"  note: {cls.note}")
+    table = [(f"{name}.{row.name}", _as_typed(row.default), row) for row in settings_of(name)]
+    left = max(len(key) for key, _, _ in table)
+    middle = max(len(default) for _, default, _ in table)
+    for key, default, row in table:
+        choices = f" ({row.choices})" if row.choices else ""
+        lines.append(f"  {key:<{left}}  {default:<{middle}}  {row.description}{choices} [{row.source}]")
+    return "\n".join(lines)
+
+
+def _as_typed(default: object) -> str:
+    """As `--set` takes it: true, 0.2, paper, [0, 1, 2]."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(list(default)) if isinstance(default, tuple) else str(default)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from common.errors import UserError
@@ -35,9 +37,9 @@ class LoadReport:
 def load_weights(backbone: Backbone, source: str | Path) -> LoadReport:
     """Set the backbone from a file of torchvision ResNet-18 keys, or from torchvision's ImageNet weights ("imagenet").
 
-    The keys may lie under "state_dict" and carry a `module.` prefix; the old classifier (`fc.`) is ignored. Raises
-    UserError when the file is absent or unreadable, or a key is missing, unexpected or of another shape; the backbone
-    is then as it was.
+    The file is one of `torch.save`, or of safetensors where its name ends in `.safetensors`. Its keys may lie under
+    "state_dict" and carry a `module.` prefix; the old classifier (`fc.`) is ignored. Raises UserError when the file is
+    absent or unreadable, or a key is missing, unexpected or of another shape; the backbone is then as it was.
     """
     if str(source) == IMAGENET:
         loaded, digest = _imagenet()
@@ -62,6 +64,8 @@ def sha256(path: str | Path) -> str:
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"weights {path}: no such file")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
@@ -73,6 +77,13 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
         raise UserError(f"weights {path}: neither a state_dict nor a dictionary that holds one under 'state_dict'")
     return dict(content)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"weights {path}: not a file of safetensors ({_first_line(error)})") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -2,8 +2,8 @@ import pytest
 
 import methods
 from common.errors import UserError
-from methods.core.describe import describe, settings_of
 from methods.core.relabel import Relabel
+from methods.core.settings import describe, settings_of
 
 
 @pytest.mark.parametrize(

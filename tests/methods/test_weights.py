@@ -2,6 +2,7 @@ import hashlib
 import pickle
 
 import pytest
+import safetensors.torch
 import torch
 import torchvision
 
@@ -40,6 +41,15 @@ def test_a_method_starts_from_them(tmp_path, published):
     torch.save(published, tmp_path / "w.pth")
     method = create("rul", 7, "resnet18", image_size=32, weights=tmp_path / "w.pth")
     assert torch.equal(method.backbone.stages.stem.conv1.weight, published["conv1.weight"])
+
+
+def test_a_file_of_safetensors_is_read_as_one_of_torch_save(tmp_path, published, backbone):
+    path = tmp_path / "w.safetensors"
+    safetensors.torch.save_file({f"module.{key}": value for key, value in published.items()}, path)
+    report = load_weights(backbone, path)
+    assert report.matched == 120 and report.ignored == ("fc.bias", "fc.weight") and report.sha256 == sha256(path)
+    for key, value in backbone.state_dict().items():
+        assert torch.equal(value, published[key.removeprefix("stages.").removeprefix("stem.")]), key
 
 
 def mismatched(state):
@@ -100,7 +110,12 @@ def test_unreadable_files(tmp_path, backbone):
     torch.save({"a": 1}, tmp_path / "numbers.pth")
     torch.save({"state_dict": {"conv1.weight": torch.zeros(2000)}}, tmp_path / "whole.pth")
     (tmp_path / "half.pth").write_bytes((tmp_path / "whole.pth").read_bytes()[:3000])
-    for name in ("text.pth", "empty.pth", "list.pth", "numbers.pth", "half.pth"):
+    safetensors.torch.save_file({"conv1.weight": torch.zeros(2000)}, tmp_path / "whole.safetensors")
+    (tmp_path / "half.safetensors").write_bytes((tmp_path / "whole.safetensors").read_bytes()[:3000])
+    torch.save({"conv1.weight": torch.zeros(2000)}, tmp_path / "pickle.safetensors")
+    (tmp_path / "empty.safetensors").write_bytes(b"")
+    tensors = ("half.safetensors", "pickle.safetensors", "empty.safetensors")
+    for name in ("text.pth", "empty.pth", "list.pth", "numbers.pth", "half.pth", *tensors):
         with pytest.raises(UserError, match=name) as error:
             load_weights(backbone, tmp_path / name)
         assert "\n" not in str(error.value)
