@@ -18,6 +18,8 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise UserError(f"setting '{key}' and its part '{part}' cannot both be given")
+        if leaf in node:
+            raise UserError(f"setting '{key}' and a part of it cannot both be given")
         node[leaf] = value
     return tree
 
