@@ -92,7 +92,7 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
     noisy = None
     text = f"{name}: {len(splits.train.class_names)} classes"
     if noise:
-        # The seed of a run's label noise (benchmarks/run.py), so that the picture shows what the methods see.
+        # The seed of a run's label noise (benchmarks/train/build.py), so that the picture shows what the methods see.
         derived = seed_for(seed, "noise", dataset.identity(), noises.identity(kind, data))
         noisy = noises.add_noise(splits.train, kind, ratio, derived)
         text += f"; {int(noisy.mask.sum()):,} of {len(noisy.mask):,} labels flipped ({noisy.ratio:.2%}), framed red"

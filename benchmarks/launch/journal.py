@@ -36,7 +36,7 @@ class Launch(BaseModel):
     command: str
     launcher: dict[str, Any] = Field(default_factory=lease.process)
     data: Path
-    typed: dict[str, str] = {}  # see benchmarks/sources.py
+    typed: dict[str, str] = {}  # see benchmarks/plan/paths.py
     weights: Path | None = None
     plugins: tuple[Path, ...] = ()
     specs: tuple[RunSpec, ...]

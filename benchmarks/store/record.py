@@ -28,7 +28,7 @@ class Record(BaseModel):
     run_id: str
     status: Literal["done"] = "done"
     spec: RunSpec
-    # {"last": {...}, "best_on_test": {...}, "best_on_validation": {...} | None}; see benchmarks/metrics.py for names
+    # {"last": {...}, "best_on_test": {...}, "best_on_validation": {...} | None}; see benchmarks/metrics/ for names
     metrics: dict[str, dict[str, float | int | None] | None]
     noise: dict[str, Any]  # requested, realised, flipped rows
     relabelling: list[dict[str, Any]]  # one row an epoch that relabelled: precision, recall, share of right labels

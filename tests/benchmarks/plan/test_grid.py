@@ -51,7 +51,7 @@ def test_the_id_survives_json_and_another_process(specs):
     (spec,) = specs("conf")
     text = spec.model_dump_json()
     assert RunSpec.model_validate_json(text).run_id == spec.run_id
-    code = "import sys; from benchmarks.spec import RunSpec; print(RunSpec.model_validate_json(sys.argv[1]).run_id)"
+    code = "import sys; from benchmarks.plan.spec import RunSpec as R; print(R.model_validate_json(sys.argv[1]).run_id)"
     found = subprocess.run([sys.executable, "-c", code, text], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == spec.run_id
 

@@ -105,7 +105,7 @@ def test_an_empty_claim_is_somebodys_until_it_proves_dead(tmp_path, monkeypatch)
 
 
 def test_here_a_dead_process_is_known_at_once(tmp_path):
-    code = "import sys; from pathlib import Path; from benchmarks.lease import Lease; Lease.take(Path(sys.argv[1]), 0)"
+    code = "import sys, pathlib; from benchmarks.store import lease; lease.Lease.take(pathlib.Path(sys.argv[1]), 0)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     assert lease.look(tmp_path) is not None
     assert Observer().look(tmp_path) == (False, 1)
