@@ -1,72 +1,220 @@
-"""Groups of flags that the command line is made of. Torch-free."""
+"""The command line's verbs and flags, every flag defined once. Torch-free."""
 
 from __future__ import annotations
 
 import argparse
+import tomllib
 from pathlib import Path
 from typing import NoReturn
 
-from benchmarks.launch.slurm.settings import add_flags
+from benchmarks.launch.slurm.settings import SlurmSettings
+from benchmarks.plan.recipe import RECIPES
+from benchmarks.store.provenance import CHECKOUT
 from common.errors import UserError
+
+EXAMPLES = """\
+examples:
+  python bench.py --methods rul,scn,dul --seeds 3          three methods on drawn faces, noise 10, 20, 30 %
+  python bench.py --suite table1 --jobs 4                  all runs of Table 1 on the data sets found under data/
+  python bench.py --datasets fer2013 --methods rul --noise 0.3 --set rul.variant=released
+  python bench.py list                                     methods, data sets, suites, recipes
+  python bench.py --suite table1 --slurm --partition gpu --gpus-per-node 1     the same on a SLURM cluster
+  python bench.py status                                   what is queued, running, done, failed
+  python bench.py report table1                            Table 1 from the finished runs
+
+exit codes: 0 all done, 1 some run failed, 2 wrong input, 130 interrupted
+"""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line."""
+    """argparse with errors of one line, raised."""
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
-        raise UserError(
-            f"{message} (see python bench.py {self.prog.partition(' ')[2] or ''} --help)".replace("  ", " ")
-        )
+        verb = self.prog.partition(" ")[2]
+        raise UserError(f"{message} (see python bench.py {verb}{' ' if verb else ''}--help)")
 
 
-def folders(parser: argparse._ActionsContainer, *, data: bool = True) -> None:
-    """Where things are."""
-    if data:
-        parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where data sets lie (data)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)")
+def parser() -> Parser:
+    """All verbs, each with its flags; `verb` in the result names the one chosen."""
+    top = Parser(
+        prog="bench.py",
+        description="Reproducibility benchmark suite for uncertainty learning.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+    _run(verbs.add_parser("run", help="do runs (the default: `bench.py --methods rul` is `bench.py run ...`)"))
+    _list(verbs.add_parser("list", help="methods, data sets (present or missing), suites, recipes"))
+    _status(verbs.add_parser("status", help="what is queued, running, done, failed, stale"))
+    _retry(verbs.add_parser("retry", help="run the failed and the stale runs again, each from its last checkpoint"))
+    runs(verbs.add_parser("cancel", help="stop the SLURM jobs that were submitted from this runs folder"))
+    _data(verbs.add_parser("data", help="data sets: list, check, prepare, show"))
+    _report(verbs.add_parser("report", help="tables from finished runs"))
+    _release(verbs.add_parser("release", help="finished runs as records to commit (docs/reports.md)"))
+    return top
 
 
-def out(parser: argparse._ActionsContainer) -> None:
+def _version() -> str:
+    version: str = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return version
+
+
+# Flags that several verbs have.
+Target = argparse._ActionsContainer
+
+
+def plugin(to: Target) -> None:
+    """Users' own code."""
+    to.add_argument(
+        "--plugin", type=Path, action="append", default=[], metavar="FILE", help="your own method or data set"
+    )
+
+
+def data(to: Target, default: Path | None = Path("data")) -> None:
+    """Where data sets lie; without a default, where they were when the runs were launched."""
+    text = f"where data sets lie ({default})" if default else "where data sets lie now"
+    to.add_argument("--data", type=Path, default=default, metavar="DIR", help=text)
+
+
+def runs(to: Target) -> None:
+    """Where runs are kept."""
+    to.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)")
+
+
+def out(to: Target) -> None:
     """Where tables go."""
     where = Path("reports/out")
-    parser.add_argument("--out", type=Path, default=where, metavar="DIR", help="where tables go (reports/out)")
+    to.add_argument("--out", type=Path, default=where, metavar="DIR", help=f"where tables go ({where})")
 
 
-def run_flags(run: argparse.ArgumentParser) -> None:
-    """What `run` is to do."""
-    what = run.add_argument_group("what to run")
+def recipe(to: Target, help_text: str) -> None:
+    """A recipe's name."""
+    to.add_argument("--recipe", metavar="NAME", help=help_text)
+
+
+def datasets(to: Target, help_text: str) -> None:
+    """Names of data sets."""
+    to.add_argument("--datasets", metavar="A,B", help=help_text)
+
+
+def weights(to: Target, help_text: str) -> None:
+    """A file of pretrained weights."""
+    to.add_argument("--weights", type=Path, metavar="FILE", help=help_text)
+
+
+def execution(to: Target) -> None:
+    """How runs are done on this machine."""
+    to.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
+    to.add_argument("--jobs", default="auto", metavar="N", help="runs at once (auto: one a core, on a GPU what gains)")
+    to.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads a run (1)")
+    to.add_argument(
+        "--tries", type=int, default=3, metavar="N", help="a run killed so often within an epoch has failed (3)"
+    )
+    to.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+
+
+def slurm(to: Target) -> None:
+    """Runs on a SLURM cluster; the settings' own flags are named and described by `SlurmSettings`."""
+    to.add_argument("--slurm", action="store_true", help="submit the runs as a job array")
+    to.add_argument("--wait", action="store_true", help="follow the jobs to their end")
+    for name, field in SlurmSettings.model_fields.items():
+        if name == "set":
+            continue
+        kind = int if field.annotation in (int, int | None) and name != "time" else str
+        metavar = "N" if kind is int else "TIME" if name == "time" else "NAME"
+        text = f"{field.description} ({field.default})" if field.default else field.description
+        to.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+    further = "any other option of sbatch; setup=LINE"
+    to.add_argument("--slurm-set", action="append", default=[], metavar="KEY=VALUE", help=further)
+
+
+SLURM_GROUP = "on a SLURM cluster (docs/slurm.md); defaults may stand in slurm.toml"
+
+
+def _run(verb: Parser) -> None:
+    what = verb.add_argument_group("what to run")
     what.add_argument("--suite", metavar="NAME", help="a table's grid; the flags below then narrow or change it")
     what.add_argument("--methods", metavar="A,B", help="methods (baseline,scn,dul,conf,rul)")
-    what.add_argument("--datasets", metavar="A,B", help="data sets (faces)")
+    datasets(what, "data sets (faces)")
     what.add_argument("--noise", metavar="R,R", help="label-noise ratios in [0, 1) (0.1,0.2,0.3)")
     what.add_argument("--seeds", metavar="N|A,B", help="3 means 0,1,2; 0,5 means those two (3)")
-    what.add_argument("--recipe", metavar="NAME", help="quick, long, paper (real data: paper; embedded data: quick)")
+    recipe(what, f"{', '.join(RECIPES.names())} (real data: paper; embedded data: quick)")
     what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
-    what.add_argument(
-        "--backbone", metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem, small"
-    )
+    what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem ...")
     what.add_argument(
         "--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting; also recipe.KEY=VALUE"
     )
-    what.add_argument("--weights", type=Path, metavar="FILE", help="pretrained ResNet-18 (state dict or .safetensors)")
-    what.add_argument(
-        "--plugin", type=Path, action="append", default=[], metavar="FILE", help="your own method or data set"
-    )
-    how = run.add_argument_group("how and where")
-    folders(how)
+    weights(what, "pretrained ResNet-18 (state dict or .safetensors)")
+    plugin(what)
+    how = verb.add_argument_group("how and where")
+    data(how)
+    runs(how)
     out(how)
-    how_flags(run, how)
+    execution(how)
     how.add_argument("--force", action="store_true", help="do finished runs again; the old ones are kept aside")
+    slurm(verb.add_argument_group(SLURM_GROUP))
 
 
-def how_flags(parser: argparse.ArgumentParser, how: argparse._ArgumentGroup) -> None:
-    """How runs are done, by `run` and by `retry`."""
-    how.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
-    how.add_argument("--jobs", default="auto", metavar="N", help="runs at once (auto: one a core, on a GPU what gains)")
-    how.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads a run (1)")
-    how.add_argument(
-        "--tries", type=int, default=3, metavar="N", help="a run killed so often within an epoch has failed (3)"
+def _retry(verb: Parser) -> None:
+    how = verb.add_argument_group("how and where (data sets and weights: as they were launched)")
+    data(how, default=None)
+    weights(how, "where the pretrained weights lie now")
+    plugin(how)
+    runs(how)
+    out(how)
+    execution(how)
+    slurm(verb.add_argument_group(SLURM_GROUP))
+
+
+def _list(verb: Parser) -> None:
+    verb.add_argument("--methods", action="store_true", help="every method with its settings, defaults, their sources")
+    plugin(verb)
+    data(verb)
+
+
+def _status(verb: Parser) -> None:
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for scripts")
+    form.add_argument("--watch", action="store_true", help="again and again, until nothing is queued or running")
+    runs(verb)
+
+
+def _data(verb: Parser) -> None:
+    verb.add_argument("action", choices=("list", "check", "prepare", "show"))
+    verb.add_argument("name", nargs="?", metavar="NAME", help="a data set (all of them for `list`)")
+    verb.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="prepare: unpack your download first")
+    verb.add_argument("--size", type=int, metavar="N", help="prepare, show: pixels to resize to (the data set's own)")
+    marked = "show: mark the labels this noise flips (0.3, asymmetric:0.4 ...)"
+    verb.add_argument("--noise", metavar="KIND", help=marked)
+    verb.add_argument("--seed", type=int, default=0, metavar="N", help="show: whose noise (0)")
+    verb.add_argument("--out", type=Path, metavar="FILE.png", help="show: the picture (NAME.png)")
+    data(verb)
+    plugin(verb)
+
+
+def _report(verb: Parser) -> None:
+    verb.add_argument("names", nargs="*", metavar="NAME", help="table1 ...; all if none is given")
+    verb.add_argument(
+        "--from",
+        dest="sources",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="DIR",
+        help="runs folders (instead of --runs)",
     )
-    how.add_argument("--dry-run", action="store_true", help="print the plan and stop")
-    add_flags(parser)
+    out(verb)
+    datasets(verb, "only these")
+    recipe(verb, "only runs of this recipe")
+    verb.add_argument("--no-released", action="store_true", help="leave out the records that come with the repository")
+    data(verb)
+    runs(verb)
+
+
+def _release(verb: Parser) -> None:
+    verb.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="runs folders")
+    into = Path("reports/released")
+    verb.add_argument("--into", type=Path, default=into, metavar="DIR", help=f"where they go ({into})")
+    verb.add_argument("--dirty", action="store_true", help="runs made with uncommitted changes, too")

@@ -87,27 +87,6 @@ class SlurmSettings(BaseModel):
         return _validated(values, lambda key: f"--{'slurm-set' if key == 'set' else key.replace('_', '-')}")
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags of `run` and `retry` that concern SLURM."""
-    group = parser.add_argument_group("on a SLURM cluster (docs/slurm.md); defaults may stand in slurm.toml")
-    group.add_argument("--slurm", action="store_true", help="submit the runs as a job array")
-    group.add_argument("--wait", action="store_true", help="follow the jobs to their end")
-    for name, field in SlurmSettings.model_fields.items():
-        if name != "set":
-            kind = int if field.annotation in (int, int | None) and name != "time" else str
-            default = f" ({field.default})" if field.default else ""
-            metavar = "N" if kind is int else "TIME" if name == "time" else "NAME"
-            help_text = f"{field.description}{default}"
-            group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=help_text)
-    group.add_argument(
-        "--slurm-set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any other option of sbatch; setup=LINE",
-    )
-
-
 def _file() -> dict[str, Any]:
     """The user's file: in the current folder, else in the checkout; empty where there is none."""
     path = next((folder / FILE for folder in (Path(), CHECKOUT) if (folder / FILE).is_file()), None)

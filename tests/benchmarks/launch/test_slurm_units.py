@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from benchmarks.cli import options
 from benchmarks.cli.status import status
 from benchmarks.launch import devices
 from benchmarks.launch.journal import Journal, Launch
-from benchmarks.launch.slurm import packing, scheduler, settings
+from benchmarks.launch.slurm import packing, scheduler
 from benchmarks.launch.slurm.scheduler import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
@@ -36,7 +37,7 @@ def _settings(tmp_path, monkeypatch, *arguments, toml=None):
     if toml is not None:
         (tmp_path / "slurm.toml").write_text(toml)
     parser = argparse.ArgumentParser()
-    settings.add_flags(parser)
+    options.slurm(parser)
     return SlurmSettings.from_flags(parser.parse_args(["--slurm", *arguments]))
 
 
