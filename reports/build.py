@@ -20,7 +20,7 @@ FINDINGS = "findings"  # the tables in words
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
-PUBLISHED = Path(__file__).with_name("released")  # records that come with the repository
+RELEASED = Path(__file__).with_name("released")  # records that come with the repository
 
 
 def names() -> list[str]:
@@ -35,15 +35,15 @@ def build(
     recipe: str | None = None,
     datasets: Sequence[str] | None = None,
     prefix: str = "python bench.py",
-    published: Sequence[Path] = (),
+    released: Sequence[Path] = (),
 ) -> list[Path]:
-    """Make reports from the records below `runs` and `published`; returns the files, each table's Markdown first.
+    """Make reports from the records below `runs` and `released`; returns the files, each table's Markdown first.
 
     Of the site only `index.html` is returned: it has a page a run.
 
     wanted: names of reports (`names()`), all of them if empty. recipe: whose runs to show; by default the recipe with
     most finished runs. datasets: which to show; by default those with finished runs. prefix: how the user calls
-    bench.py, for the commands that fill missing cells. published: folders of published records, which own runs come
+    bench.py, for the commands that fill missing cells. released: folders of released records, which own runs come
     before. Raises UserError for an unknown report.
     """
     for name in wanted:
@@ -54,7 +54,7 @@ def build(
     from reports.runs.frame import load, write_runs_csv
     from reports.site.html import run_links, table_page
 
-    loaded = load(runs, published)
+    loaded = load(runs, released)
     chosen = list(dict.fromkeys(wanted or names()))
     written = []
     links = run_links(loaded)
@@ -89,7 +89,7 @@ def build(
         if SITE in chosen:
             from reports.site.make import make_site
 
-            roots = list(dict.fromkeys((*runs, *published)))
+            roots = list(dict.fromkeys((*runs, *released)))
             written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))
     return [*written, write_runs_csv(out / "runs.csv", loaded.runs)]
 

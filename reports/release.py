@@ -1,4 +1,4 @@
-"""Finished runs as published records: small enough to commit, whole enough for every table and figure."""
+"""Finished runs as released records: small enough to commit, whole enough for every table and figure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
 TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
 
 
-def publish(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[str]:
+def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[str]:
     """Copy every finished run below `runs` to `into`; returns what to tell the user.
 
     A run's record and history are copied byte for byte, checkpoints and logs are left out, predictions are slimmed
@@ -48,14 +48,14 @@ def publish(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
     """
     for root in runs:
         if not root.is_dir():
-            raise UserError(f"publish {root}: no such folder")
+            raise UserError(f"release {root}: no such folder")
         if root.resolve() == into.resolve():
-            raise UserError(f"publish {root}: that is where published records go; name a folder of runs")
+            raise UserError(f"release {root}: that is where released records go; name a folder of runs")
     loaded = load(runs)
     _check(loaded, dirty)
     folders = {str(row.run_id): Path(row.folder) for row in loaded.runs.itertuples()}
     if not folders:
-        raise UserError(f"publish: no finished runs under {', '.join(map(str, runs))}")
+        raise UserError(f"release: no finished runs under {', '.join(map(str, runs))}")
     targets = {run_id: into / read_record(RunFolder(path).record).spec.folder for run_id, path in folders.items()}
     new = [run_id for run_id in folders if not _there(folders[run_id], targets[run_id])]
     drawn = _drawn([into, *runs])
@@ -66,23 +66,23 @@ def publish(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
 
 def _check(loaded: Loaded, dirty: bool) -> None:
     for problem in (*loaded.unreadable, *loaded.conflicts):
-        raise UserError(f"publish: {problem.folder}: {problem.reason}")
+        raise UserError(f"release: {problem.folder}: {problem.reason}")
     for row in loaded.runs.itertuples():
         if row.dirty is not False and not dirty:
             what = "outside a git checkout" if row.dirty is None else "with uncommitted changes"
-            raise UserError(f"publish: {row.folder} was made {what}: its code is not that of a commit (--dirty allows)")
+            raise UserError(f"release: {row.folder} was made {what}: its code is not that of a commit (--dirty allows)")
         if not RunFolder(row.folder).predictions.is_file():
-            raise UserError(f"publish: {row.folder} has no predictions.npz; figures and scores need them")
+            raise UserError(f"release: {row.folder} has no predictions.npz; figures and scores need them")
 
 
 def _there(source: Path, target: Path) -> bool:
-    """Whether a run is published already. Raises UserError where another record of it is."""
+    """Whether a run is released already. Raises UserError where another record of it is."""
     own, there = RunFolder(source).record, RunFolder(target).record
     if not there.exists():
         return False
     if there.read_bytes() == own.read_bytes():
         return True
-    raise UserError(f"publish: {target} holds another record of {source}; remove it first if this one is to replace it")
+    raise UserError(f"release: {target} holds another record of {source}; remove it first if this one is to replace it")
 
 
 def _drawn(roots: Sequence[Path]) -> set[str]:
@@ -97,16 +97,16 @@ def _drawn(roots: Sequence[Path]) -> set[str]:
 
 
 def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
-    """Publish one run: shared arrays, its own, history, and the record last."""
+    """Release one run: shared arrays, its own, history, and the record last."""
     files, copies = RunFolder(source), RunFolder(target)
     arrays = predictions(source)
     if arrays is None:
-        raise UserError(f"publish: {files.predictions} cannot be read")
+        raise UserError(f"release: {files.predictions} cannot be read")
     recorded = (read_record(files.record).metrics.get("last") or {}).items()
     found = _numbers(arrays)
     for name, value in recorded:
         if name in found and isinstance(value, float) and not _near(found[name], value):
-            raise UserError(f"publish: {files.predictions} gives {name} {found[name]}, its record says {value}")
+            raise UserError(f"release: {files.predictions} gives {name} {found[name]}, its record says {value}")
     slim = _slim(arrays, found, figures=figures)
     shared = [f"{name}={_share(root, slim.pop(name))}" for name in COMMON if name in slim]
     _save(copies.predictions, slim | {SHARED: np.array(shared)})
@@ -193,7 +193,7 @@ def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def _summary(runs: Sequence[Path], into: Path, new: int, known: int) -> Iterator[str]:
     size = sum(path.stat().st_size for path in into.rglob("*") if path.is_file())
     there = f", {known} there already" if known else ""
-    yield f"{new} runs published to {into}{there}; {size / 1e6:.1f} MB in all"
+    yield f"{new} runs released to {into}{there}; {size / 1e6:.1f} MB in all"
     states = Counter(folder.status().state for root in runs for folder in Store(root).folders())
     left = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if state not in ("done", "absent"))
     if left:

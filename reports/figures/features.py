@@ -65,7 +65,7 @@ def tsne(panel: Panel, cache: Path) -> Drawing | None:
 
 
 def drawn_features(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of the test set that are drawn [M], and their features [M, D]; published runs store no others."""
+    """The rows of the test set that are drawn [M], and their features [M, D]; released runs store no others."""
     features = arrays["test_features"]
     if "test_features_rows" in arrays:
         return arrays["test_features_rows"], features
@@ -89,7 +89,7 @@ def embed(features: np.ndarray) -> np.ndarray:
 
 
 def _points(arrays: Arrays, features: np.ndarray, cache: Path) -> np.ndarray:
-    """The t-SNE of the features: published with the run, else from the cache, else made now and kept by content."""
+    """The t-SNE of the features: released with the run, else from the cache, else made now and kept by content."""
     key = embedding_key(features)
     if str(arrays.get("tsne_key")) == key:
         return arrays["tsne_points"]
@@ -112,7 +112,7 @@ def examples(panel: Panel, cache: Path) -> Drawing | str | None:
     """
     arms = [arm for arm in panel.arms if {"example_images", "example_index"} <= set(arm.first)]
     if not arms:
-        return "the runs hold no images: published records leave a data set's own out, your own runs have them."
+        return "the runs hold no images: released records leave a data set's own out, your own runs have them."
     shown = 8
     # Equal tiles need no layout solver, which is slow for so many.
     figure, axes = grid(shown, 2 * len(arms), width=0.85, height=1.0, layout=None)

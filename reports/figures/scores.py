@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.metrics.calibration import softmax
 from benchmarks.metrics.ranking import selective_risks
 from benchmarks.store.run_folder import RunFolder
-from reports.paper import numbers as published
+from reports.paper import numbers
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def rejection(panel: Panel, cache: Path) -> Drawing:
 
 def _published_points(axis: Axes, dataset: str, arm: Arm) -> None:
     for table in ("table2", "table6"):
-        found = [(rate, published.lookup(table, dataset, arm.name, rate)) for rate in (0, 10, 20, 30)]
+        found = [(rate, numbers.lookup(table, dataset, arm.name, rate)) for rate in (0, 10, 20, 30)]
         points = [(rate, value.mean) for rate, value in found if value is not None]
         if points:
             axis.plot(*zip(*points, strict=True), linestyle="", marker="x", color=arm.color)

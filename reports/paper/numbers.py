@@ -1,4 +1,4 @@
-"""The paper's numbers (`published.toml`) in one shape: table, data set, row, condition -> value."""
+"""The paper's numbers (`numbers.toml`) in one shape: table, data set, row, condition -> value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = Path(__file__).with_name("numbers.toml")
 
 
 @dataclass(frozen=True)
-class Published:
+class PaperNumber:
     """A number as printed in the paper, in per cent. `sd` where the paper gives one; `runs` is what it is over."""
 
     mean: float
@@ -22,18 +22,18 @@ class Published:
 
 @cache
 def contents() -> dict[str, Any]:
-    """`published.toml` as it stands."""
+    """`numbers.toml` as it stands."""
     return tomllib.loads(FILE.read_text(encoding="utf-8"))
 
 
 @cache
-def values(table: str) -> dict[tuple[str, str, int], Published]:
+def values(table: str) -> dict[tuple[str, str, int], PaperNumber]:
     """(data set, row, condition) -> Published. Condition: the noise (Table 1) or the rejection rate, in per cent."""
     readers = {"table1": _noise, "table2": _rejection, "table3": _plain, "table4": _plain, "table5": _ablation}
     return readers.get(table, _rejection)(table)
 
 
-def lookup(table: str, dataset: str, row: str, condition: int) -> Published | None:
+def lookup(table: str, dataset: str, row: str, condition: int) -> PaperNumber | None:
     """The published number of a cell, or None where the paper has none."""
     return values(table).get((dataset, row, condition))
 
@@ -48,23 +48,23 @@ def quoted(table: str) -> dict[str, float]:
     return dict(contents().get(table, {}).get("quoted", {}))
 
 
-# Which data set a table without a data set level speaks of (the titles in published.toml say so).
+# Which data set a table without a data set level speaks of (the titles in numbers.toml say so).
 _SINGLE = {"table3": "rafdb", "table4": "fer2013", "table5": "rafdb"}
 
 
-def _noise(table: str) -> dict[tuple[str, str, int], Published]:
+def _noise(table: str) -> dict[tuple[str, str, int], PaperNumber]:
     content, runs = contents()[table], contents()["protocol"]["runs"]
     return {
-        (dataset, method, noise): Published(numbers[2 * position], numbers[2 * position + 1], runs)
+        (dataset, method, noise): PaperNumber(numbers[2 * position], numbers[2 * position + 1], runs)
         for method, noise, *numbers in content["rows"]
         for position, dataset in enumerate(content["columns"])
     }
 
 
-def _rejection(table: str) -> dict[tuple[str, str, int], Published]:
+def _rejection(table: str) -> dict[tuple[str, str, int], PaperNumber]:
     content = contents()[table]
     return {
-        (dataset, method, rate): Published(number)
+        (dataset, method, rate): PaperNumber(number)
         for dataset, rows in content.items()
         if isinstance(rows, dict)
         for method, numbers in rows.items()
@@ -72,12 +72,14 @@ def _rejection(table: str) -> dict[tuple[str, str, int], Published]:
     }
 
 
-def _plain(table: str) -> dict[tuple[str, str, int], Published]:
-    return {(_SINGLE[table], method, 0): Published(value) for method, value in contents()[table]["measured"].items()}
+def _plain(table: str) -> dict[tuple[str, str, int], PaperNumber]:
+    return {(_SINGLE[table], method, 0): PaperNumber(value) for method, value in contents()[table]["measured"].items()}
 
 
-def _ablation(table: str) -> dict[tuple[str, str, int], Published]:
+def _ablation(table: str) -> dict[tuple[str, str, int], PaperNumber]:
     """Table 5, and the sentence of section 4.6 about DUL guided by RUL, whose rows only name the accuracy."""
     content, guided = contents()[table], contents()["text"]["dul_guided_by_rul"]
     parts = ((0, guided), (0, content["accuracy"]), (10, content["rejection_10"]))
-    return {(_SINGLE[table], method, rate): Published(value) for rate, rows in parts for method, value in rows.items()}
+    return {
+        (_SINGLE[table], method, rate): PaperNumber(value) for rate, rows in parts for method, value in rows.items()
+    }

@@ -20,7 +20,7 @@ class Definition:
     both_directions: bool = False  # also reject the least uncertain, for a method that may learn a certainty
     published_rows: Mapping[str, str] = field(
         default_factory=dict
-    )  # arm -> its row in published.toml, where named otherwise
+    )  # arm -> its row in numbers.toml, where named otherwise
     remarks: tuple[str, ...] = ()
 
 

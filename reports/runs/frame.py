@@ -35,7 +35,7 @@ RUNS_CSV = {
     "images_per_second": "timing.images_per_second",
     "run_id": "run_id",
     "settings": "settings",
-    "published": "published",
+    "released": "released",
 }
 # Always there, whatever the records hold, so that no consumer has to ask.
 _NUMBERS = tuple(column for column in RUNS_CSV.values() if "." in column)
@@ -43,7 +43,7 @@ _LABELS = (
     "run_id", "folder", "dataset", "method", "settings", "overrides", "config", "config_key", "noise", "noise_kind",
     "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "pretrained", "image_size",
     "weights", "commit", "dirty", "processor", "data_notes", "class_names", "device", "finished", "resolved",
-    "published", "parameters",
+    "released", "parameters",
 )  # fmt: skip
 
 
@@ -57,11 +57,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Repeat:
-    """A run that is published and was done here too; the accuracies are of the last epoch, fractions."""
+    """A run that is released and was done here too; the accuracies are of the last epoch, fractions."""
 
     run_id: str
     own: float
-    published: float
+    released: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Loaded:
     `runs` has one row a finished run. Identity and provenance have plain names (`dataset`, `seed`, `commit` ...),
     metrics and timing are prefixed (`last.accuracy`, `best_on_test.accuracy`, `timing.seconds`); accuracies are
     fractions in [0, 1], undefined metrics NaN. `noise` is the ratio asked for, or the share of wrong labels where the
-    kind of noise brings its own (human labels, label lists). `published`: whether the row is a published record.
+    kind of noise brings its own (human labels, label lists). `released`: whether the row is a released record.
     """
 
     runs: pd.DataFrame
@@ -119,7 +119,7 @@ def noise_label(ratio: float, kind: str, unit: str = "") -> str:
     return text if kind == "symmetric" else f"{text} {kind}"
 
 
-def _row(folder: Path, record: Record, published: bool) -> dict[str, Any]:
+def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
     spec, provenance = record.spec, record.provenance
     row: dict[str, Any] = {
         **setup_of(spec),
@@ -147,7 +147,7 @@ def _row(folder: Path, record: Record, published: bool) -> dict[str, Any]:
         "class_names": tuple((provenance.get("data") or {}).get("classes") or ()),
         "finished": str(provenance.get("finished") or ""),
         "resolved": spec.recipe,
-        "published": published,
+        "released": released,
         "parameters": provenance.get("parameters"),
     }
     for group, metrics in record.metrics.items():
@@ -172,21 +172,21 @@ def _contradicts(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return any(a.get(name) != b.get(name) and a.get(name) == a.get(name) for name in names)
 
 
-def load(runs_roots: Sequence[Path], published: Sequence[Path] = ()) -> Loaded:
+def load(runs_roots: Sequence[Path], released: Sequence[Path] = ()) -> Loaded:
     """Read every record below the given runs folders, in order; a run that lies in two of them counts once.
 
-    published: folders of published records, read last, so that somebody's own run counts before the published one; a
-    folder in both is a published one.
+    released: folders of released records, read last, so that somebody's own run counts before the released one; a
+    folder in both is a released one.
 
     A record that is truncated, foreign or of another schema is listed in `unreadable`, never raised. Two records of one
     run id with different results are a conflict: the first one found is used, nothing is averaged, both are named. An
-    own run that is published too is no conflict but a repetition: other machines give slightly other numbers.
+    own run that is released too is no conflict but a repetition: other machines give slightly other numbers.
     """
     import pandas as pd
 
-    shared = {root.resolve() for root in published}
-    roots = {root.resolve(): root for root in (*published, *runs_roots)}
-    every = dict.fromkeys(root.resolve() for root in (*runs_roots, *published))
+    shared = {root.resolve() for root in released}
+    roots = {root.resolve(): root for root in (*released, *runs_roots)}
+    every = dict.fromkeys(root.resolve() for root in (*runs_roots, *released))
     rows: dict[str, dict[str, Any]] = {}
     unreadable, conflicts, repeats = [], [], []
     for resolved in sorted(every, key=lambda root: root in shared):  # stable: each kind in its own order
@@ -204,7 +204,7 @@ def load(runs_roots: Sequence[Path], published: Sequence[Path] = ()) -> Loaded:
             known = rows.setdefault(row["run_id"], row)
             if known is row:
                 continue
-            if row["published"] and not known["published"]:
+            if row["released"] and not known["released"]:
                 repeats.append(Repeat(row["run_id"], *(_number(each.get("last.accuracy")) for each in (known, row))))
             elif _contradicts(known, row):
                 conflicts.append(Problem(folder.path, f"other results than {known['folder']} for run {row['run_id']}"))
@@ -215,7 +215,7 @@ def load(runs_roots: Sequence[Path], published: Sequence[Path] = ()) -> Loaded:
     metrics = {column for column in frame if "." in str(column)} | set(_NUMBERS)
     for column in sorted(metrics):  # None and a literal NaN both mean: not defined
         frame[column] = pd.to_numeric(frame[column], errors="coerce") if column in frame else float("nan")
-    frame["published"] = frame["published"].astype(bool)
+    frame["released"] = frame["released"].astype(bool)
     order = ["dataset", "noise", "noise_kind", "method", "settings", "recipe", "epochs", "seed", "run_id"]
     frame = frame.sort_values(order)
     return Loaded(frame.reset_index(drop=True), tuple(unreadable), tuple(conflicts), tuple(repeats))

@@ -15,13 +15,13 @@ from benchmarks.store.run_folder import RunFolder
 
 Arrays = Mapping[str, np.ndarray]
 
-# Published records keep what many runs have in common (labels, noise) once: `shared/<digest>.npz` in their folder. A
+# Released records keep what many runs have in common (labels, noise) once: `shared/<digest>.npz` in their folder. A
 # run's own file names it in an array of strings, `name=digest`.
 SHARED = "shared"
 
 
 def shared_file(root: Path, digest: str) -> Path:
-    """Where below a folder of published records an array that runs share lies."""
+    """Where below a folder of released records an array that runs share lies."""
     return root / SHARED / f"{digest}.npz"
 
 

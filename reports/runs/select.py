@@ -102,8 +102,8 @@ def _of_arm(runs: pd.DataFrame, arm: Arm) -> pd.DataFrame:
 
 
 def weight(runs: pd.DataFrame) -> tuple[int, int]:
-    """What decides between sets of runs that may not be mixed: own runs first, published records after them."""
-    return int((~runs["published"]).sum()), len(runs)
+    """What decides between sets of runs that may not be mixed: own runs first, released records after them."""
+    return int((~runs["released"]).sum()), len(runs)
 
 
 def largest(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -118,9 +118,9 @@ def select(
     """Fill a suite's cells.
 
     A data set shows one set-up (protocol, recipe with every value, pretrained weights): that of the recipe asked for,
-    else the one with most finished runs of the suite, own runs before published records, then the newest. Published
+    else the one with most finished runs of the suite, own runs before released records, then the newest. Released
     records of that set-up fill its gaps. Without `datasets`: those of the suite that have finished runs; with only
-    published ones the stand-in too, if somebody ran it; the stand-in alone if there is nothing else; else others that
+    released ones the stand-in too, if somebody ran it; the stand-in alone if there is nothing else; else others that
     have runs; else all of the suite, as missing. Seeds beyond the suite's are used too: leaving finished runs out
     would be choosing among results.
     """
@@ -147,9 +147,9 @@ def select(
 def _shown(suite: Suite, asked: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """Which data sets a table shows when nobody says which."""
     found = {dataset for rows in asked.values() for dataset in rows["dataset"]}
-    own = {dataset for rows in asked.values() for dataset in rows["dataset"][~rows["published"].astype(bool)]}
+    own = {dataset for rows in asked.values() for dataset in rows["dataset"][~rows["released"].astype(bool)]}
     shown = tuple(name for name in suite.datasets if name in found)
-    # For those without real data: their own runs of the stand-in stay in sight beside published ones of real data.
+    # For those without real data: their own runs of the stand-in stay in sight beside released ones of real data.
     stands_in = own.isdisjoint(shown) and suite.stand_in in (own if shown else found)
     if stands_in and suite.stand_in is not None:
         shown = (*shown, suite.stand_in)
@@ -179,7 +179,7 @@ def _one_setup(
             notes.append(f"{dataset}: these runs are of an older protocol ({row.protocol})")
     rest = together[~together["run_id"].isin(ids)]
     for _, others in rest.groupby(list(SETUP), dropna=False, sort=False):
-        what = "published records" if others["published"].all() else "finished runs"
+        what = "released records" if others["released"].all() else "finished runs"
         notes.append(
             f"{dataset}: {what} of another set-up exist and are not used here ({describe_setup(others.iloc[0])})"
         )

@@ -59,8 +59,8 @@ def make_site(
     )
     site.write("figures.html", _figures(out, nav, prefix))
     site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
-    for run_id, folder, public in loaded.runs[["run_id", "folder", "published"]].itertuples(index=False, name=None):
-        site.write(pages[run_id], done_page(run_id, folder, nav, published=public))
+    for run_id, folder, public in loaded.runs[["run_id", "folder", "released"]].itertuples(index=False, name=None):
+        site.write(pages[run_id], done_page(run_id, folder, nav, released=public))
     for status in undone:
         site.write(marked[status.path], undone_page(status.path.name, status, spec_of(status.path), nav))
     covered = list(coverage(loaded, undone, recipe, datasets, prefix))
@@ -117,12 +117,12 @@ def _page_name(run_id: str) -> str:
 def _runs(
     loaded: Loaded, pages: Mapping[str, str], undone: Sequence[RunStatus], marked: Mapping[Path, str]
 ) -> Iterator[dict[str, Any]]:
-    names = ["run_id", "published", "dataset", "noise", "noise_kind", "method", "settings", "seed", "recipe", "epochs"]
+    names = ["run_id", "released", "dataset", "noise", "noise_kind", "method", "settings", "seed", "recipe", "epochs"]
     numbers = ["last.accuracy", "best_on_test.accuracy", "timing.seconds"]
     for row in loaded.runs[names + numbers].itertuples(index=False, name=None):
         run_id, public, dataset, noise, kind, method, settings, seed, recipe, epochs, accuracy, oracle, seconds = row
         yield {
-            "id": run_id, "href": pages[run_id], "state": "published" if public else "done", "dataset": dataset,
+            "id": run_id, "href": pages[run_id], "state": "released" if public else "done", "dataset": dataset,
             "noise": f"{noise:.3g}" if kind == "symmetric" else f"{noise:.3g} {kind}", "method": method,
             "settings": settings, "seed": seed, "recipe": recipe, "epochs": epochs,
             "accuracy": _number(100 * accuracy, 2), "oracle": _number(100 * oracle, 2),

@@ -27,7 +27,7 @@ _POINTS = 120  # of a curve: more cannot be told apart at its size
 Pair = tuple[str, str, bool]
 
 
-def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, published: bool = False) -> str:
+def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, released: bool = False) -> str:
     """The page of a finished run, whose record has been validated."""
     files = RunFolder(folder)
     record = json.loads(files.record.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, published: bool
         nav=nav,
         id=run_id,
         title=title,
-        state="published" if published else "done",
+        state="released" if released else "done",
         detail="",
         folder=str(folder),
         remarks=list(_remarks(record, files)),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
 from common.errors import UserError
-from reports.paper.numbers import Published
 from reports.stats.statistics import Summary, interval
 
 # Recipe fields that say nothing about how a network is trained.
 _LABELS = {"name", "source", "precision"}
 
 
-def verdict(measured: Summary, published: Published) -> str:
+def verdict(measured: Summary, published: PaperNumber) -> str:
     """ "reproduced", "above" or "below"; "one seed" where there is no interval to hold the published number against.
 
     Reproduced: the published mean lies within our 95 % interval or, where the paper gives a deviation, the two 95 %

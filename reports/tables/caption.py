@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.paper import numbers as published
+from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, STAND_INS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection, command, describe_setup
@@ -90,9 +90,9 @@ def _distinct(values: Sequence[Any]) -> list[str]:
 
 
 def evidence(runs: pd.DataFrame) -> Iterator[str]:
-    """Which runs are published records, and what hardware and code the runs are from; nothing where there are none."""
-    public = runs["published"].astype(bool)
-    for part, whose in ((runs[public], "published records (reports/published)"), (runs[~public], "own")):
+    """Which runs are released records, and what hardware and code the runs are from; nothing where there are none."""
+    public = runs["released"].astype(bool)
+    for part, whose in ((runs[public], "released records (reports/released)"), (runs[~public], "own")):
         if len(part):
             all_own = whose == "own" and len(part) == len(runs)
             yield _made(part) if all_own else f"{len(part)} of {len(runs)} runs are {whose}. {_made(part)}"
@@ -107,14 +107,14 @@ def _made(runs: pd.DataFrame) -> str:
 
 
 def problems(loaded: Loaded, run_ids: Collection[str] | None = None) -> Iterator[Note]:
-    """What could not be read, conflicts, and how own runs agree with the published ones (of `run_ids`, or of all)."""
+    """What could not be read, conflicts, and how own runs agree with the released ones (of `run_ids`, or of all)."""
     yield from (Note(f"Not read: {problem.folder}: {problem.reason}") for problem in loaded.unreadable)
     yield from (Note(f"Conflict, not averaged: {problem.folder}: {problem.reason}") for problem in loaded.conflicts)
     again = [one for one in loaded.repeats if run_ids is None or one.run_id in run_ids]
-    gaps = [100 * (one.own - one.published) for one in again if one.own == one.own and one.published == one.published]
+    gaps = [100 * (one.own - one.released) for one in again if one.own == one.own and one.released == one.released]
     if gaps:
         yield Note(
-            f"{len(again)} of these runs are published too; the own ones are used. Accuracy, own minus published: "
+            f"{len(again)} of these runs are released too; the own ones are used. Accuracy, own minus released: "
             f"mean {sum(gaps) / len(gaps):+.2f}, largest {max(gaps, key=abs):+.2f} points (last epoch)."
         )
 
@@ -135,7 +135,7 @@ def notes(
         yield from _oddities(dataset, mine)
     yield from (Note(note) for note in selection.notes)
     yield from problems(loaded, set(selection.runs()["run_id"]))
-    yield Note(f"Published numbers: {published.contents()['source']}.")
+    yield Note(f"Published numbers: {numbers.contents()['source']}.")
 
 
 def _missing(dataset: str, selection: Selection, prefix: str) -> Iterator[Note]:

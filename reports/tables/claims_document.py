@@ -21,7 +21,7 @@ from reports.tables.claims_grids import Grid, comparison_grid, level_grid
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a person has checked where a claim fails, beside the published records: claim number -> text.
+# What a person has checked where a claim fails, beside the released records: claim number -> text.
 REMARKS = Path(__file__).parents[1] / "released" / "remarks.toml"
 
 
@@ -64,7 +64,7 @@ class Document:
 
 def document(loaded: Loaded, remarks: Path = REMARKS) -> Document:
     """Evaluate every claim on all runs there are, each recipe by itself."""
-    checked = _remarks(remarks) if len(loaded.runs) and loaded.runs["published"].all() else {}
+    checked = _remarks(remarks) if len(loaded.runs) and loaded.runs["released"].all() else {}
     runs = _comparable(loaded.runs)
     names = list(dict.fromkeys(runs["recipe"].value_counts(sort=True).index))
     values = {name: Values(loaded, runs[runs["recipe"] == name].to_dict("records"), ARMS) for name in names}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reports.figures.ranks import average
-from reports.paper import numbers as published
+from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, TABLES, Definition
 from reports.render.render import escape_markdown
 from reports.runs.frame import Loaded
@@ -96,13 +96,13 @@ def _step(definition: Definition, cell: Cell) -> int:
 
 def _claimed(definition: Definition, dataset: str, step: int) -> str | None:
     """The arm the paper finds best at this noise or rejection: on this data set, else on most of the table's."""
-    numbers = published.values(definition.name)
-    own = {place for place, _, condition in numbers if condition == step and place == dataset}
-    places = own or {place for place, _, condition in numbers if condition == step}
+    given = numbers.values(definition.name)
+    own = {place for place, _, condition in given if condition == step and place == dataset}
+    places = own or {place for place, _, condition in given if condition == step}
     arms = {row: arm for arm, row in definition.published_rows.items()}
     winners = []
     for place in sorted(places):
-        rows = {row: value.mean for (of, row, at), value in numbers.items() if (of, at) == (place, step)}
+        rows = {row: value.mean for (of, row, at), value in given.items() if (of, at) == (place, step)}
         if len(rows) > 1:
             winner = max(rows, key=lambda row: rows[row])
             winners.append(arms.get(winner, winner))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from reports.paper.numbers import Published, lookup
+from reports.paper.numbers import PaperNumber, lookup
 from reports.paper.tables import Definition
 from reports.runs.frame import settings_label
 from reports.runs.predictions import predictions, reversed_accuracy
@@ -32,7 +32,7 @@ class Measure:
     free_p: float | None  # own against free, paired over seeds, Holm-corrected over the data set's cells
     oracle: Summary  # of the epoch that is best on the test set
     validation: Summary  # of the epoch that is best on the validation set
-    published: Published | None
+    published: PaperNumber | None
     verdict: str
     reason: str  # why not comparable
     mark: str  # "best", "tie" or ""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.paper import numbers as published
+from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection
@@ -67,7 +67,7 @@ NONE = Value("–")
 def build_table(definition: Definition, selection: Selection, loaded: Loaded, prefix: str) -> Table:
     """Lay out one table. `prefix` is how the user calls bench.py (for the commands that fill missing cells)."""
     measures = measure(definition, selection)
-    reference = [name for name in published.datasets(definition.name) if name not in selection.datasets]
+    reference = [name for name in numbers.datasets(definition.name) if name not in selection.datasets]
     columns = {dataset: _columns(definition, dataset, measures) for dataset in selection.datasets}
     groups = [Group(DATASET_LABELS.get(name, name), tuple(columns[name])) for name in selection.datasets]
     groups += [Group(f"{DATASET_LABELS.get(name, name)} (paper)", ("published",)) for name in reference]
@@ -104,7 +104,7 @@ def _columns(definition: Definition, dataset: str, measures: Sequence[Measure]) 
     if definition.both_directions:
         names += ["reversed"]
     names += ["n"]
-    if dataset in published.datasets(definition.name):
+    if dataset in numbers.datasets(definition.name):
         names += ["published", "difference", "verdict"]
     if any(item.validation.n for item in mine):
         names += ["best-on-validation"]
@@ -185,26 +185,26 @@ def _free_difference(item: Measure) -> Value:
     return Value(signed(difference) + star, "", difference)
 
 
-def _published(value: published.Published | None) -> Value:
+def _published(value: numbers.PaperNumber | None) -> Value:
     if value is None:
         return NONE
     return Value(spread(Summary(value.runs, value.mean, value.sd)), "", value.mean)
 
 
-def _reference(definition: Definition, dataset: str, arm: str, step: int) -> published.Published | None:
-    return published.lookup(definition.name, dataset, definition.published_rows.get(arm, arm), step)
+def _reference(definition: Definition, dataset: str, arm: str, step: int) -> numbers.PaperNumber | None:
+    return numbers.lookup(definition.name, dataset, definition.published_rows.get(arm, arm), step)
 
 
 def _quoted(definition: Definition) -> list[tuple[str, float]]:
-    return list(published.quoted(definition.name).items())
+    return list(numbers.quoted(definition.name).items())
 
 
 def _quoted_row(
     definition: Definition, name: str, value: float, columns: dict[str, list[str]], reference: Sequence[str]
 ) -> Row:
     """Another system as the paper quotes it: a published number and nothing measured."""
-    own = published.datasets(definition.name)
-    quoted = _published(published.Published(value))
+    own = numbers.datasets(definition.name)
+    quoted = _published(numbers.PaperNumber(value))
     values = [
         quoted if dataset in own and column == "published" else NONE
         for dataset, names in columns.items()

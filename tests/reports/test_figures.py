@@ -68,7 +68,7 @@ def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, run
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_tsne_is_published_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+def test_tsne_is_released_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
     from reports.figures.features import _points, embedding_key
 
     features = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float16)
@@ -76,9 +76,9 @@ def test_tsne_is_published_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: 
     (cache,) = tmp_path.iterdir()
     np.save(cache, first + 1)
     assert (_points({}, features, tmp_path) == first + 1).all()
-    published = {"tsne_key": np.array(embedding_key(features)), "tsne_points": first + 2}
-    assert (_points(published, features, tmp_path) == first + 2).all()
-    assert (_points({**published, "tsne_key": np.array("of others")}, features, tmp_path) == first + 1).all()
+    released = {"tsne_key": np.array(embedding_key(features)), "tsne_points": first + 2}
+    assert (_points(released, features, tmp_path) == first + 2).all()
+    assert (_points({**released, "tsne_key": np.array("of others")}, features, tmp_path) == first + 1).all()
     cache.write_bytes(b"half")
     assert np.allclose(_points({}, features, tmp_path), first)
 

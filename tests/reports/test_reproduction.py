@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.build import PUBLISHED, build
+from reports.build import RELEASED, build
 from reports.render.claims import markdown
 from reports.runs.frame import load
 from reports.runs.select import recipe_flags
@@ -23,13 +23,13 @@ from tests.reports.recount import check, value
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reproduction.md"
 
 
-def test_the_published_document_is_that_of_the_published_records() -> None:
-    loaded = load([], [PUBLISHED])
+def test_the_document_is_that_of_the_released_records() -> None:
+    loaded = load([], [RELEASED])
     assert DOCUMENT.exists() is bool(len(loaded.runs))
     if DOCUMENT.exists():
         text = DOCUMENT.read_text(encoding="utf-8")
         assert text == markdown(document(loaded))
-        assert check(text, PUBLISHED) > 300
+        assert check(text, RELEASED) > 300
 
 
 GAIN = {"baseline": 0.0, "scn": 0.02, "dul": 0.04, "conf": 0.01, "rul": 0.05, RUL.__repr__(): 0.07}
@@ -113,7 +113,7 @@ def test_recipes_are_judged_apart_and_embedded_data_only_without_real_ones(tmp_p
     assert "faces" not in both and "FER2013, 10 %" in both
 
 
-def test_what_was_checked_is_said_beside_published_records_only(tmp_path: Path, runs: Path) -> None:
+def test_what_was_checked_is_said_beside_released_records_only(tmp_path: Path, runs: Path) -> None:
     remarks = tmp_path / "remarks.toml"
     remarks.write_text('1 = """the schedule,\nthe seeds"""\n', encoding="utf-8")
     assert "Checked: the schedule, the seeds" in markdown(document(load([], [runs]), remarks))

@@ -1,4 +1,4 @@
-"""Published records: made small without changing a number, merged by every report, never mistaken for own runs."""
+"""Released records: made small without changing a number, merged by every report, never mistaken for own runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.metrics.scores import of_split
 from common.errors import UserError
 from reports.build import build
 from reports.figures.features import POINTS, drawn_features
-from reports.release import TOLERANCE, publish, rounded
+from reports.release import TOLERANCE, release, rounded
 from reports.runs.frame import load
 from reports.runs.predictions import predictions, scores_of_run
 from tests.reports.conftest import RECIPE, RUL, fill_table1, write
@@ -59,12 +59,12 @@ def add(root: Path, found: dict[str, np.ndarray] | None = None, **values: object
     return folder
 
 
-def test_a_published_run_gives_the_same_numbers_from_fewer_bytes(tmp_path: Path) -> None:
+def test_a_released_run_gives_the_same_numbers_from_fewer_bytes(tmp_path: Path) -> None:
     folders = [add(tmp_path / "runs", seed=seed) for seed in range(3)]
-    text = publish([tmp_path / "runs"], tmp_path / "published")
-    assert text[0].startswith(f"3 runs published to {tmp_path / 'published'}; ")
+    text = release([tmp_path / "runs"], tmp_path / "released")
+    assert text[0].startswith(f"3 runs released to {tmp_path / 'released'}; ")
     for seed, folder in enumerate(folders):
-        copy = tmp_path / "published" / folder.relative_to(tmp_path / "runs")
+        copy = tmp_path / "released" / folder.relative_to(tmp_path / "runs")
         names = {"record.json", "history.csv", "predictions.npz"}
         assert {path.name for path in copy.iterdir()} == names
         for name in names - {"predictions.npz"}:
@@ -79,13 +79,13 @@ def test_a_published_run_gives_the_same_numbers_from_fewer_bytes(tmp_path: Path)
         assert (after["test_logits"] == before["test_logits"]).all()  # half precision can hold these
         assert (after["test_uncertainty"] != before["test_uncertainty"]).any()
         assert ("test_features" in after, "example_index" in after) == (seed == 0, seed == 0)
-        assert not {"example_images", "figure2_images"} & set(after), "a data set's images are not ours to publish"
+        assert not {"example_images", "figure2_images"} & set(after), "a data set's images are not ours to release"
         assert (copy / "predictions.npz").stat().st_size < 0.7 * (folder / "predictions.npz").stat().st_size
         assert ("tsne_points" in after) is (seed == 0)
         if seed == 0:  # the rows that a figure draws, the same as from the run itself
             assert all((a == b).all() for a, b in zip(drawn_features(before), drawn_features(after), strict=True))
     # What the three have in common lies there once.
-    assert len(list((tmp_path / "published" / "shared").iterdir())) == 5
+    assert len(list((tmp_path / "released" / "shared").iterdir())) == 5
 
 
 def test_arrays_that_would_lose_a_number_stay_as_they_are(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_arrays_that_would_lose_a_number_stay_as_they_are(tmp_path: Path) -> Non
     # Flipped labels are just a little less certain: rounding would leave no difference.
     found["train_uncertainty"] = (0.5 + 1e-6 * flipped + 1e-7 * np.linspace(0, 1, len(flipped))).astype(np.float32)
     folder = add(tmp_path / "runs", found)
-    publish([tmp_path / "runs"], tmp_path / "published")
-    after = predictions(tmp_path / "published" / folder.relative_to(tmp_path / "runs"))
+    release([tmp_path / "runs"], tmp_path / "released")
+    after = predictions(tmp_path / "released" / folder.relative_to(tmp_path / "runs"))
     assert after is not None
     assert (after["train_uncertainty"] == found["train_uncertainty"]).all()
     assert (after["train_free_uncertainty"] != found["train_free_uncertainty"]).any()
@@ -115,36 +115,36 @@ def test_a_run_without_flipped_labels_keeps_no_scores_to_find_them(tmp_path: Pat
     found["train_flipped"][:] = False
     found["train_given"] = found["train_labels_last"] = found["train_clean"]
     folder = add(tmp_path / "runs", found, noise=0.0)
-    publish([tmp_path / "runs"], tmp_path / "published")
-    after = predictions(tmp_path / "published" / folder.relative_to(tmp_path / "runs"))
+    release([tmp_path / "runs"], tmp_path / "released")
+    after = predictions(tmp_path / "released" / folder.relative_to(tmp_path / "runs"))
     assert after is not None and "train_uncertainty" not in after and not after["train_flipped"].any()
     assert "own.aurc" in scores.of_predictions(after)
 
 
-def test_publishing_again_skips_and_never_overwrites(tmp_path: Path) -> None:
+def test_releasing_again_skips_and_never_overwrites(tmp_path: Path) -> None:
     folder = add(tmp_path / "runs", seed=0)
-    publish([tmp_path / "runs"], tmp_path / "published")
+    release([tmp_path / "runs"], tmp_path / "released")
     add(tmp_path / "runs", seed=1)
-    text = publish([tmp_path / "runs"], tmp_path / "published")
-    assert text[0].startswith("1 runs published") and "1 there already" in text[0]
+    text = release([tmp_path / "runs"], tmp_path / "released")
+    assert text[0].startswith("1 runs released") and "1 there already" in text[0]
     record = json.loads((folder / "record.json").read_text())
     record["timing"]["seconds"] = 1.0
     (folder / "record.json").write_text(json.dumps(record))
-    before = {path: path.read_bytes() for path in (tmp_path / "published").rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in (tmp_path / "released").rglob("*") if path.is_file()}
     add(tmp_path / "runs", seed=2)
     with pytest.raises(UserError, match="holds another record of .*remove it first"):
-        publish([tmp_path / "runs"], tmp_path / "published")
-    assert {path: path.read_bytes() for path in (tmp_path / "published").rglob("*") if path.is_file()} == before
+        release([tmp_path / "runs"], tmp_path / "released")
+    assert {path: path.read_bytes() for path in (tmp_path / "released").rglob("*") if path.is_file()} == before
 
 
 def test_an_interrupted_publication_goes_on(tmp_path: Path) -> None:
     folder = add(tmp_path / "runs", seed=0)
-    publish([tmp_path / "runs"], tmp_path / "published")
-    copy = tmp_path / "published" / folder.relative_to(tmp_path / "runs")
+    release([tmp_path / "runs"], tmp_path / "released")
+    copy = tmp_path / "released" / folder.relative_to(tmp_path / "runs")
     (copy / "record.json").unlink()  # written last
-    assert not len(load([], [tmp_path / "published"]).runs)
-    publish([tmp_path / "runs"], tmp_path / "published")
-    assert len(load([], [tmp_path / "published"]).runs) == 1
+    assert not len(load([], [tmp_path / "released"]).runs)
+    release([tmp_path / "runs"], tmp_path / "released")
+    assert len(load([], [tmp_path / "released"]).runs) == 1
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,12 @@ def test_an_interrupted_publication_goes_on(tmp_path: Path) -> None:
         (lambda folder: change(folder, "metrics", last={"accuracy": 0.123}), "gives accuracy .* its record says 0.123"),
     ],
 )
-def test_what_cannot_be_published_is_named(tmp_path: Path, damage: Callable[[Path], object], wanted: str) -> None:
+def test_what_cannot_be_released_is_named(tmp_path: Path, damage: Callable[[Path], object], wanted: str) -> None:
     folder = add(tmp_path / "runs")
     damage(folder)
     with pytest.raises(UserError, match=wanted):
-        publish([tmp_path / "runs"], tmp_path / "published")
-    assert not list((tmp_path / "published").rglob("record.json"))
+        release([tmp_path / "runs"], tmp_path / "released")
+    assert not list((tmp_path / "released").rglob("record.json"))
 
 
 def change(folder: Path, part: str, **values: object) -> None:
@@ -174,61 +174,61 @@ def change(folder: Path, part: str, **values: object) -> None:
 
 def test_dirty_runs_on_request_and_bad_folders(tmp_path: Path) -> None:
     change(add(tmp_path / "runs"), "provenance", dirty=True)
-    assert publish([tmp_path / "runs"], tmp_path / "published", dirty=True)[0].startswith("1 runs published")
+    assert release([tmp_path / "runs"], tmp_path / "released", dirty=True)[0].startswith("1 runs released")
     with pytest.raises(UserError, match="no such folder"):
-        publish([tmp_path / "nowhere"], tmp_path / "published")
+        release([tmp_path / "nowhere"], tmp_path / "released")
     with pytest.raises(UserError, match="name a folder of runs"):
-        publish([tmp_path / "published"], tmp_path / "published")
+        release([tmp_path / "released"], tmp_path / "released")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no finished runs"):
-        publish([tmp_path / "empty"], tmp_path / "published")
+        release([tmp_path / "empty"], tmp_path / "released")
 
 
 def test_a_missing_shared_array_makes_predictions_unreadable_and_is_said(tmp_path: Path) -> None:
     add(tmp_path / "runs")
-    publish([tmp_path / "runs"], tmp_path / "published")
-    next((tmp_path / "published" / "shared").iterdir()).unlink()
-    build(["uncertainty"], [], tmp_path / "out", published=[tmp_path / "published"])
+    release([tmp_path / "runs"], tmp_path / "released")
+    next((tmp_path / "released" / "shared").iterdir()).unlink()
+    build(["uncertainty"], [], tmp_path / "out", released=[tmp_path / "released"])
     assert "no readable predictions" in (tmp_path / "out" / "uncertainty.md").read_text()
 
 
 def table1(tmp_path: Path, **options: object) -> str:
-    build(["table1"], [tmp_path / "runs"], tmp_path / "out", published=[tmp_path / "published"], **options)  # type: ignore[arg-type]
+    build(["table1"], [tmp_path / "runs"], tmp_path / "out", released=[tmp_path / "released"], **options)  # type: ignore[arg-type]
     return (tmp_path / "out" / "table1.md").read_text(encoding="utf-8")
 
 
-def test_published_records_are_shown_and_said_to_be_published(tmp_path: Path) -> None:
-    fill_table1(lambda **values: write(tmp_path / "published", commit="feedfacefeedface", **values), "fer2013")
+def test_released_records_are_shown_and_said_to_be_released(tmp_path: Path) -> None:
+    fill_table1(lambda **values: write(tmp_path / "released", commit="feedfacefeedface", **values), "fer2013")
     text = table1(tmp_path)
-    assert "45 of 45 runs are published records (reports/published). Hardware: Test CPU. Code: feedfacefe." in text
-    build(["site"], [tmp_path / "runs"], tmp_path / "out", published=[tmp_path / "published"])
-    assert '<td class="published">published</td>' in (tmp_path / "out" / "site" / "runs.html").read_text()
+    assert "45 of 45 runs are released records (reports/released). Hardware: Test CPU. Code: feedfacefe." in text
+    build(["site"], [tmp_path / "runs"], tmp_path / "out", released=[tmp_path / "released"])
+    assert '<td class="released">released</td>' in (tmp_path / "out" / "site" / "runs.html").read_text()
 
 
-def test_own_runs_fill_a_table_together_with_published_ones_of_the_same_set_up(tmp_path: Path) -> None:
+def test_own_runs_fill_a_table_together_with_released_ones_of_the_same_set_up(tmp_path: Path) -> None:
     for seed in (0, 1, 2):
-        write(tmp_path / "published", "scn", "fer2013", seed=seed, accuracy=0.80)
+        write(tmp_path / "released", "scn", "fer2013", seed=seed, accuracy=0.80)
     write(tmp_path / "runs", "scn", "fer2013", seed=0, accuracy=0.83)
     text = table1(tmp_path)
     assert "| 10 | scn | 81.00 ± 1.73 | 3 |" in text  # the own one counts, once
-    assert "2 of 3 runs are published records" in text and "1 of 3 runs are own." in text
-    assert "1 of these runs are published too; the own ones are used." in text
+    assert "2 of 3 runs are released records" in text and "1 of 3 runs are own." in text
+    assert "1 of these runs are released too; the own ones are used." in text
     assert "mean +3.00, largest +3.00 points" in text
     assert "Conflict" not in text
 
 
 def test_own_runs_decide_the_set_up_and_data_sets(tmp_path: Path) -> None:
-    fill_table1(lambda **values: write(tmp_path / "published", **values), "fer2013")
+    fill_table1(lambda **values: write(tmp_path / "released", **values), "fer2013")
     longer = RECIPE.model_copy(update={"name": "paper", "epochs": 20})
     write(tmp_path / "runs", "scn", "fer2013", recipe=longer, accuracy=0.5)
     text = table1(tmp_path)
-    assert "| 10 | scn | 50.00 | 1 of 3 |" in text and "published records" not in text.split("| noise")[0]
-    assert "fer2013: published records of another set-up exist and are not used here" in text
+    assert "| 10 | scn | 50.00 | 1 of 3 |" in text and "released records" not in text.split("| noise")[0]
+    assert "fer2013: released records of another set-up exist and are not used here" in text
     assert "| 10 | scn | 80.1" in table1(tmp_path, recipe="quick")
 
 
 def test_a_stand_in_of_ones_own_stays_in_sight(tmp_path: Path) -> None:
-    fill_table1(lambda **values: write(tmp_path / "published", **values), "fer2013")
+    fill_table1(lambda **values: write(tmp_path / "released", **values), "fer2013")
     assert "faces" not in table1(tmp_path)
     write(tmp_path / "runs", "rul", "faces", accuracy=0.5, overrides=RUL)
     text = table1(tmp_path)
@@ -237,10 +237,10 @@ def test_a_stand_in_of_ones_own_stays_in_sight(tmp_path: Path) -> None:
     assert "faces" not in table1(tmp_path)
 
 
-def test_a_published_folder_named_as_runs_is_still_a_published_one(tmp_path: Path) -> None:
-    write(tmp_path / "published", "scn")
-    loaded = load([tmp_path / "published"], [tmp_path / "published"])
-    assert len(loaded.runs) == 1 and loaded.runs["published"].all() and not loaded.repeats
+def test_a_released_folder_named_as_runs_is_still_a_released_one(tmp_path: Path) -> None:
+    write(tmp_path / "released", "scn")
+    loaded = load([tmp_path / "released"], [tmp_path / "released"])
+    assert len(loaded.runs) == 1 and loaded.runs["released"].all() and not loaded.repeats
 
 
 def test_human_noise_is_no_clean_run(tmp_path: Path) -> None:
@@ -252,19 +252,19 @@ def test_human_noise_is_no_clean_run(tmp_path: Path) -> None:
     assert "| cifar10 | 40.2 human:worse | rul |" in (tmp_path / "out" / "summary.md").read_text()
 
 
-def test_the_command_line_publishes_and_reports(
+def test_the_command_line_releases_and_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reports.build.PUBLISHED", tmp_path / "published")
+    monkeypatch.setattr("reports.build.RELEASED", tmp_path / "released")
     for name, seed in (("a", 0), ("b", 1)):
         add(tmp_path / name, seed=seed, method="scn", noise=0.0)
-    a, b, into, out = (str(tmp_path / name) for name in ("a", "b", "published", "out"))
-    assert main(["publish", a, b, "--into", into]) == 0
-    assert capsys.readouterr().out.startswith("2 runs published")
+    a, b, into, out = (str(tmp_path / name) for name in ("a", "b", "released", "out"))
+    assert main(["release", a, b, "--into", into]) == 0
+    assert capsys.readouterr().out.startswith("2 runs released")
     add(tmp_path / "a", seed=2, method="scn", noise=0.0)
-    for flags, count in ((["--from", a, b], 3), (["--runs", a], 3), (["--runs", a, "--no-published"], 2)):
+    for flags, count in ((["--from", a, b], 3), (["--runs", a], 3), (["--runs", a, "--no-released"], 2)):
         assert main(["report", "summary", "--out", out, *flags]) == 0
         assert f"recipe quick, 8 epochs, backbone small, from scratch | {count} |" in capsys.readouterr().out
-    assert main(["publish", str(tmp_path / "nothing")]) == 2
+    assert main(["release", str(tmp_path / "nothing")]) == 2
     assert main(["report", "--from", a, "summary"]) == 2
     assert "no such folder (names of reports go before --from)" in capsys.readouterr().err
