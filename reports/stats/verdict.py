@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
 from common.errors import UserError
+from reports.paper.numbers import PaperNumber
 from reports.stats.statistics import Summary, interval
 
 # Recipe fields that say nothing about how a network is trained.

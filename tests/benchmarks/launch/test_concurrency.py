@@ -10,7 +10,6 @@ from benchmarks.launch import concurrency as capacity
 from benchmarks.launch import probe as worker
 from benchmarks.launch.concurrency import Capacity
 from benchmarks.plan.paths import Sources
-from benchmarks.speed import measure
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 
@@ -43,7 +42,7 @@ def gpu(monkeypatch):
                 raise UserError("a measuring process ended with exit code 1")
             yield [Fake()] * count
 
-        monkeypatch.setattr(measure, "workers", workers)
+        monkeypatch.setattr(worker, "workers", workers)
         monkeypatch.setattr(worker, "together", lambda running, steps: rates[len(running)])
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (8 * 2**30, 8 * 2**30))
         monkeypatch.setattr(capacity, "cores", lambda: cores)
