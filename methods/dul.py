@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from methods.core.base import Batch, Clock, Step, setting
+from methods.core.base import Batch, Clock, Prediction, Step, setting
 from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.core.losses import cross_entropy
+from methods.core.losses import cross_entropy, full_precision
 
 
 class DULConfig(BranchedConfig):
@@ -19,13 +19,42 @@ class DULConfig(BranchedConfig):
     kl_reduction: Literal["sum", "mean"] = setting(
         "sum", "KL summed over D (the divergence itself) or averaged", "DUL paper; public implementations disagree"
     )
+    parametrization: Literal["log_variance", "log_sigma"] = setting(
+        "log_variance",
+        "what the second branch's output is: log sigma^2, or log sigma",
+        "both public implementations: log_variance; the words of the RUL paper (4.2): log_sigma",
+    )
+    uncertainty: Literal["mean_sigma", "harmonic_variance"] = setting(
+        "mean_sigma",
+        "one number an image: mean of sigma over D, or harmonic mean of sigma^2",
+        "RUL paper 3.2: mean_sigma; DUL's authors: harmonic_variance",
+    )
 
 
 class DUL(BranchedMethod):
-    """z = mu + eps sigma; CE(W z, y) + lambda KL(N(mu, sigma^2) || N(0, I)); uncertainty = mean sigma."""
+    """z = mu + eps sigma; CE(W z, y) + lambda KL(N(mu, sigma^2) || N(0, I)); uncertainty = mean sigma.
+
+    The branch ends in a BatchNorm1d, so its output starts at N(0, 1): read as log variance, the noise variance starts
+    at e^(1/2) = 1.65; read as log sigma, at e^2 = 7.39, against a signal of variance 1.
+    """
 
     Config = DULConfig
     reference = "Chang et al., Data Uncertainty Learning in Face Recognition, CVPR 2020"
+
+    def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """mu and log sigma [B, D] of images [B, C, H, W], in full precision, under either parametrization."""
+        mu, output = super().embed(images)
+        return mu, output / 2 if self.config.parametrization == "log_variance" else output
+
+    def score(self, log_sigma: Tensor) -> Tensor:
+        """Uncertainty [B] of log sigma [B, D]."""
+        harmonic = self.config.uncertainty == "harmonic_variance"
+        return harmonic_variance(log_sigma) if harmonic else mean_sigma(log_sigma)
+
+    def predict(self, images: Tensor) -> Prediction:
+        """Logits W mu [B, K], uncertainty [B], features mu [B, D]."""
+        mu, log_sigma = self.embed(images)
+        return Prediction(self.classifier(mu), self.score(log_sigma), mu)
 
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """CE(W z, y) + lambda * KL."""
@@ -34,13 +63,19 @@ class DUL(BranchedMethod):
         logits = self.classifier(sample(mu, log_sigma))
         task = cross_entropy(logits, batch.labels)
         kl = kl_to_standard_normal(mu, log_sigma, config.kl_reduction)
-        labels = self.relabelled(logits, mean_sigma(log_sigma), batch, clock)
+        labels = self.relabelled(logits, self.score(log_sigma), batch, clock)
         return Step(task + config.kl_weight * kl, {"cross_entropy": task.detach(), "kl": kl.detach()}, labels)
 
 
 def sample(mu: Tensor, log_sigma: Tensor) -> Tensor:
     """z [B, D] = mu + eps sigma, eps standard normal (reparameterised)."""
     return mu + torch.randn_like(mu) * log_sigma.exp()
+
+
+def harmonic_variance(log_sigma: Tensor) -> Tensor:
+    """Harmonic mean [B] of sigma^2 over D for log sigma [B, D]: D / sum(1 / sigma^2)."""
+    negative = -2 * full_precision(log_sigma)
+    return log_sigma.shape[1] * (-negative.logsumexp(dim=1)).exp()
 
 
 def kl_to_standard_normal(mu: Tensor, log_sigma: Tensor, reduction: str = "sum") -> Tensor:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from methods.core import relative
 from methods.core.base import Batch, Clock, Mixing, Step
-from methods.core.branched import mean_sigma
 from methods.core.losses import cross_entropy
 from methods.core.relative import add_up_loss, mixing_of
 from methods.dul import DUL, DULConfig, kl_to_standard_normal, sample
@@ -39,7 +38,7 @@ class DULRUL(DUL):
         guide = add_up_loss(judged, batch.labels, batch.labels[partner])
 
         loss = task + config.kl_weight * kl + guide
-        labels = self.relabelled(logits, mean_sigma(log_sigma), batch, clock)
+        labels = self.relabelled(logits, self.score(log_sigma), batch, clock)
         return Step(loss, {"cross_entropy": task.detach(), "kl": kl.detach(), "add_up": guide.detach()}, labels)
 
     def mixing_experiment(self, images: Tensor, labels: Tensor, weight: Tensor) -> Mixing:

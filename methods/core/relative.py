@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from methods.core.base import Mixing
 from methods.core.losses import cross_entropy, full_precision
 
-SWAP_ROUNDS = 8
+SWAP_ROUNDS = 16
 
 
 def shuffle(labels: Tensor) -> Tensor:
@@ -27,8 +27,11 @@ def partners(labels: Tensor) -> Tensor:
        do it: the largest class takes partners from the others in turn, and the others from it, so that some serve more
        than once (and, of the largest class, some not at all).
     2. A rotation pairs runs with runs. To forget it, swap: in each of `SWAP_ROUNDS` rounds the batch is split into
-       random couples, and a couple exchanges partners where all labels still differ. A proposal and its reverse are
-       equally likely, so the stationary distribution is uniform over the shuffles that qualify.
+       random couples, and a couple exchanges partners, half of the time, where all labels still differ. A proposal and
+       its reverse are equally likely, so the draw comes close to uniform over the shuffles that exchanges reach from
+       the rotation. That is all of them but in special batches (three classes of equal size, each of which takes all
+       its partners from one other), where the rotation decides which part is drawn from. Without the half, a batch that
+       accepts every exchange makes the same number of them in each round: one parity would never occur.
 
     A batch of one class allows none: any shuffle.
     """
@@ -55,9 +58,10 @@ def partners(labels: Tensor) -> Tensor:
 
     couples = torch.rand(SWAP_ROUNDS, size, device=device).argsort(dim=1)  # neighbours are a couple; an odd one stays
     mates = torch.empty_like(couples).scatter_(1, couples, couples[:, (position ^ 1).clamp(max=size - 1)])
-    for mate in mates:
+    coins = torch.rand(SWAP_ROUNDS, size, device=device) < 0.5
+    for mate, coin in zip(mates, coins, strict=True):
         offered = partner[mate]
-        fits = labels != labels[offered]
+        fits = (labels != labels[offered]) & coin[torch.minimum(position, mate)]
         partner = torch.where(fits & fits[mate], offered, partner)
     return torch.where(rest > 0, partner, random_order)
 

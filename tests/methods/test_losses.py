@@ -74,17 +74,17 @@ def kl(mu, sigma):
     return 0.5 * (mu**2 + sigma**2 - 1 - np.log(sigma**2))
 
 
-def dul(t, reduce=np.sum, sigma=None):
-    sigma = np.exp(t.log_sigma) if sigma is None else sigma
+def dul(t, reduce=np.sum, sigma=None, halves=2):
+    sigma = np.exp(t.log_sigma / halves) if sigma is None else sigma  # the branch's output is log sigma^2
     z = t.mu + t.noise * sigma
     return ce(linear(t, z), LABELS).mean() + 0.01 * reduce(kl(t.mu, sigma), axis=1).mean()
 
 
-def dul_rul(t):
+def dul_rul(t, halves=2):
     """DUL's part sees sigma as it is, RUL's part sees mu, W and b as they are: `t.fixed` holds what is not moved."""
     f = t.fixed
-    guide = SimpleNamespace(mu=f.mu, W=f.W, b=f.b, log_sigma=t.log_sigma)
-    return dul(t, sigma=np.exp(f.log_sigma)) + rul(guide)
+    guide = SimpleNamespace(mu=f.mu, W=f.W, b=f.b, log_sigma=t.log_sigma / halves)
+    return dul(t, sigma=np.exp(f.log_sigma / halves)) + rul(guide)
 
 
 def baseline(t):
@@ -130,6 +130,7 @@ CASES = {
     "scn-sum": ("scn", {"loss_weights": "sum"}, lambda t: scn(t, total=True), {"pool": "pool"}),
     "dul": ("dul", {}, dul, BRANCHES),
     "dul-mean": ("dul", {"kl_reduction": "mean"}, lambda t: dul(t, np.mean), BRANCHES),
+    "dul-log-sigma": ("dul", {"parametrization": "log_sigma"}, lambda t: dul(t, halves=1), BRANCHES),
     "conf": ("conf", {}, conf, {"pool": "pool"}),
     "rul": ("rul", {}, rul, BRANCHES),
     "rul-released": ("rul", {"variant": "released"}, rul_released, BRANCHES),
@@ -137,6 +138,7 @@ CASES = {
     "mix_output-probabilities": ("mix_output", {"space": "probabilities"}, mixed_probabilities, BRANCHES),
     "loss_attention": ("loss_attention", {}, loss_attention, BRANCHES),
     "dul_rul": ("dul_rul", {}, dul_rul, BRANCHES),
+    "dul_rul-log-sigma": ("dul_rul", {"parametrization": "log_sigma"}, lambda t: dul_rul(t, halves=1), BRANCHES),
     "mc_dropout": ("mc_dropout", {}, mc_dropout, {"backbone": "backbone"}),
     "mixup": ("mixup", {}, mixup, {"pool": "pool"}),
     "manifold_mixup": ("manifold_mixup", {}, mixup, {"pool": "pool"}),
@@ -297,7 +299,20 @@ def test_predictions(make_batch):
                 mu = method.mu(maps).numpy()
                 np.testing.assert_allclose(answer.features.numpy(), mu)
                 np.testing.assert_allclose(logits, mu @ W.T + b)
-                np.testing.assert_allclose(uncertainty, np.exp(method.log_sigma(maps).numpy()).mean(axis=1))
+                output = method.log_sigma(maps).numpy() / (2 if name in ("dul", "dul_rul") else 1)
+                np.testing.assert_allclose(uncertainty, np.exp(output).mean(axis=1))
+
+
+@pytest.mark.parametrize(("parametrization", "power"), [("log_variance", 1), ("log_sigma", 2)])
+def test_dul_offers_its_authors_uncertainty(parametrization, power, make_batch):
+    """Harmonic mean of the variance over D, from the branch's output read either way."""
+    settings = {"uncertainty": "harmonic_variance", "parametrization": parametrization}
+    method = methods.create("dul", K, "small", image_size=16, channels=1, **settings).double().eval()
+    images = make_batch(size=5).images.double()
+    with torch.no_grad():
+        variance = np.exp(power * method.log_sigma(method.backbone(images)).numpy())
+        expected = 1 / (1 / variance).mean(axis=1)
+        np.testing.assert_allclose(method.predict(images).uncertainty.numpy(), expected)
 
 
 @pytest.mark.parametrize(
