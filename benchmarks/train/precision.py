@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import subprocess
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -50,6 +51,8 @@ class Precision:
             wanted = "float32" if not gpu else "bfloat16" if torch.cuda.is_bf16_supported(False) else "float16"
         elif wanted == "tf32" and not (gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
             wanted = _instead(wanted, f"{device} has no such products")
+        elif wanted == "bfloat16" and not gpu and not _cpu_has_bfloat16():
+            wanted = _instead(wanted, "this processor has no such products, it would emulate them at an eighth the speed")
         elif wanted == "bfloat16" and not gpu and not _cpu_runs_bfloat16():
             wanted = _instead(wanted, "this processor fails at it")
         if gpu and wanted in ("float32", "tf32"):  # torch's own default is TF32 in convolutions, whatever one asks for
@@ -77,6 +80,13 @@ class Precision:
 def _instead(wanted: str, reason: str) -> str:
     log.warning("precision %s: %s; float32 is used", wanted, reason)
     return "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor says that it multiplies in bfloat16 (x86: AVX-512 BF16 or AMX; others: as oneDNN has it)."""
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @cache

@@ -94,6 +94,7 @@ def processor(monkeypatch):
     """`processor({"AVX512_CORE_BF16"})`: bfloat16 works with these instruction sets, with others it dies of SIGILL."""
     monkeypatch.delenv(precision.ISA_VARIABLE, raising=False)
     precision._cpu_runs_bfloat16.cache_clear()
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: True)
 
     def works_with(values):
         def run(command, env, **_):
@@ -123,6 +124,15 @@ def test_a_cpu_that_dies_of_bfloat16_gets_float32(specs, processor, monkeypatch,
     assert os.environ.get(precision.ISA_VARIABLE) == variable
     monkeypatch.delenv(precision.ISA_VARIABLE, raising=False)
     assert ("float32 is used" in caplog.text) is (used == "float32")
+
+
+def test_bfloat16_that_a_cpu_would_emulate_gives_way_to_float32(specs, monkeypatch, caplog):
+    """An emulated product takes eight times a float32 product's time: slower, and no more exact."""
+    monkeypatch.setattr(precision, "_cpu_has_bfloat16", lambda: False)
+    (spec,) = specs("rul", sets=("recipe.precision=bfloat16",))
+    with caplog.at_level(logging.WARNING):
+        assert Precision.of(spec.recipe, CPU) == FLOAT32
+    assert "an eighth the speed; float32 is used" in caplog.text
 
 
 def test_tf32_is_float32_where_there_is_none(specs, caplog):
