@@ -48,7 +48,7 @@ class Ours:
         while steps > 0:
             trainer.kept = min(self.whole, steps * size)
             trainer.steps = math.ceil(trainer.kept / size)
-            seconds += trainer._train_epoch(trainer.recipe.epochs - 1, self.progress)["train_seconds"]
+            seconds += trainer.train_epoch(trainer.recipe.epochs - 1, self.progress)["train_seconds"]
             images += trainer.kept
             steps -= trainer.steps
         return Segment(images, seconds)

@@ -15,7 +15,7 @@ from benchmarks.plan.recipe import Recipe
 from common import dotted
 
 # Raised by one whenever the same settings would give other numbers than before (a mended loss, another protocol).
-PROTOCOL = 1
+PROTOCOL = 2  # 2: DUL reads its branch as log variance; partners are drawn without parity
 
 # Settings that came after the first release, with their defaults: at those they are no part of a run's identity, so
 # that every run keeps the id that it had before there were such settings.

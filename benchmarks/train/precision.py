@@ -52,7 +52,7 @@ class Precision:
         elif wanted == "tf32" and not (gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
             wanted = _instead(wanted, f"{device} has no such products")
         elif wanted == "bfloat16" and not gpu and not _cpu_has_bfloat16():
-            wanted = _instead(wanted, "this processor has no such products, it would emulate them at an eighth the speed")
+            wanted = _instead(wanted, "this processor would emulate it, at an eighth of the speed")
         elif wanted == "bfloat16" and not gpu and not _cpu_runs_bfloat16():
             wanted = _instead(wanted, "this processor fails at it")
         if gpu and wanted in ("float32", "tf32"):  # torch's own default is TF32 in convolutions, whatever one asks for
@@ -83,7 +83,7 @@ def _instead(wanted: str, reason: str) -> str:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether the processor says that it multiplies in bfloat16 (x86: AVX-512 BF16 or AMX; others: as oneDNN has it)."""
+    """Whether the processor multiplies in bfloat16 (x86: AVX-512 BF16 or AMX; others: as oneDNN says)."""
     if platform.machine().lower() in ("x86_64", "amd64"):
         return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -87,7 +87,12 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
 
     test = evaluator.predict(data.test.loader, spec.recipe.test_view)
     train = evaluator.predict(data.train, "single")
-    arrays = _arrays(test, train, splits, noisy, labels) | mixing.figure2(method, pipeline, data.test, test)
+    arrays = _arrays(test, train, splits, noisy, labels)
+    if data.validation is not None:
+        validation = evaluator.predict(data.validation.loader, spec.recipe.test_view)
+        arrays |= {"validation_logits": validation.logits, "validation_uncertainty": validation.uncertainty}
+        arrays["validation_labels"] = data.validation.labels
+    arrays |= mixing.figure2(method, pipeline, data.test, test)
     last = {
         "epoch": state.epoch,
         **data.test.metrics(test),
@@ -152,6 +157,7 @@ def _arrays(
         "test_labels": splits.test.labels,
         "train_uncertainty": train.uncertainty,
         "train_free_uncertainty": train.free_uncertainty,
+        **label_errors.probabilities(train.logits, noisy.labels),
         "train_given": noisy.labels,
         "train_clean": splits.train.labels,
         "train_flipped": noisy.mask,

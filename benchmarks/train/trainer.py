@@ -71,7 +71,7 @@ class Trainer:
         self.method, self.pipeline, self.data, self.precision, self.folder = method, pipeline, data, precision, folder
         self.device = precision.device
         self.stepper = Stepper(spec.recipe, method, precision)
-        self.labels = torch.from_numpy(data.given).to(self.device)
+        self.labels = torch.from_numpy(data.given).to(self.device, copy=True)  # relabelling writes here
         self.clean = torch.from_numpy(data.clean).to(self.device)
         self.evaluator = Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
         self.state = State()
@@ -86,7 +86,7 @@ class Trainer:
         progress = Progress(self.folder.progress, self.recipe.epochs, self.steps, self.kept)
         progress.beat(self.state.epoch, 0, now=True)
         while self.state.epoch < self.recipe.epochs:
-            row = self._train_epoch(self.state.epoch, progress)
+            row = self.train_epoch(self.state.epoch, progress)
             self._evaluate(row)
             self.state.history.append(row)
             self.state.epoch += 1
@@ -96,7 +96,7 @@ class Trainer:
         self._measure_best()
         return self.state
 
-    def _train_epoch(self, epoch: int, progress: Progress) -> Row:
+    def train_epoch(self, epoch: int, progress: Progress) -> Row:
         """One pass over the training set. The host issues steps and never waits for a value within it."""
         started = time.perf_counter()
         seed = self.spec.seed

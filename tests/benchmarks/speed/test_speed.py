@@ -146,7 +146,7 @@ def test_an_epoch_reads_nothing_back_within_its_steps(specs, tmp_path, monkeypat
     for steps in (3, 9):
         trainer.kept, trainer.steps = steps * spec.recipe.batch_size, steps
         with ReadsBack() as mode:
-            trainer._train_epoch(0, progress)
+            trainer.train_epoch(0, progress)
         counts.append(mode.count)
     assert counts[0] == counts[1]
     with ReadsBack() as mode:

@@ -14,7 +14,7 @@ from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint
-from benchmarks.train.build import build_method, load_pretrained
+from benchmarks.train.build import build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
 from benchmarks.train.optim import lr_factor
@@ -85,12 +85,35 @@ def test_every_method_sees_the_same_flipped_labels(specs, do):
     assert np.array_equal(*given)
 
 
+def test_relabelling_leaves_the_stored_given_labels_as_they_were(specs, do, tmp_path):
+    """On a CPU tensors may share memory with what a record stores."""
+    (spec,) = specs("scn", epochs=2, noise=(0.3,), sets=("scn.relabel.epoch=1", "scn.relabel.threshold=0"))
+    arrays = results(do(spec))[3]
+    sources = Sources(tmp_path / "data")
+    train = sources.dataset(spec.dataset).load(spec.recipe.image_size).train
+    expected = label_noise(spec, train, sources)
+    assert np.array_equal(arrays["train_given"], expected.labels) and np.array_equal(
+        arrays["train_flipped"], expected.mask
+    )
+    assert (arrays["train_labels_last"] != expected.labels).any(), "the run was meant to relabel"
+
+
+def test_a_run_stores_what_finds_wrong_labels_for_free(specs, do):
+    (spec,) = specs("baseline", epochs=2)
+    arrays = results(do(spec))[3]
+    given, other = arrays["train_p_given"], arrays["train_p_other"]
+    assert given.shape == other.shape == arrays["train_given"].shape
+    assert (given >= 0).all() and (given + other <= 1 + 1e-6).all()
+    # 1 - max softmax, stored from the same pass, is one of the two.
+    np.testing.assert_allclose(1 - np.maximum(given, other), arrays["train_free_uncertainty"], atol=1e-6)
+
+
 # dul draws noise in its step, scn relabels, conf moves a buffer: each must survive the interruption.
 @pytest.mark.parametrize("name", ["dul", "scn", "conf"])
 def test_resuming_gives_the_undisturbed_record(specs, do, monkeypatch, name):
     (spec,) = specs(name, epochs=4, sets=(f"{name}.relabel.enabled=true", f"{name}.relabel.epoch=1"))
     undisturbed = results(do(spec, "undisturbed"))
-    original = Trainer._train_epoch
+    original = Trainer.train_epoch
 
     def interrupted(trainer, epoch, progress):
         if epoch == 2 and trainer.folder.path.parts[-5] == "disturbed":
@@ -98,7 +121,7 @@ def test_resuming_gives_the_undisturbed_record(specs, do, monkeypatch, name):
             raise KeyboardInterrupt
         return original(trainer, epoch, progress)
 
-    monkeypatch.setattr(Trainer, "_train_epoch", interrupted)
+    monkeypatch.setattr(Trainer, "train_epoch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         do(spec, "disturbed")
     monkeypatch.undo()
