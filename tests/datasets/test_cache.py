@@ -106,7 +106,7 @@ def test_a_failing_build_leaves_nothing(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from datasets import cache, digests
+from datasets.cache import digests, store as cache
 from tests.datasets.test_cache import make, KEY
 save = cache._save
 def half(path, array):

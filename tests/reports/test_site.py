@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from benchmarks.store.lease import Claim
+from benchmarks.store.lease import Lease
 from reports.build import build, names
 from tests.reports.conftest import RECIPE, fill_table1, last_metrics, write
 
@@ -176,7 +176,7 @@ def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
     running = base / "dul" / "noise-0.10" / "seed-0-0badf00e"
     running.mkdir(parents=True)
     (running / "progress.json").write_text(json.dumps({"epoch": 3, "epochs": 8}))
-    assert Claim.take(running, 0)
+    assert Lease.take(running, 0)
     (base / "baseline" / "noise-0.10" / "seed-0-0badf00a").mkdir(parents=True)
     (write(tmp_path / "runs", method="baseline", seed=1) / "record.json").write_text('{"schema_version": 0}')
     pages = site(tmp_path)

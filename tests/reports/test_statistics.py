@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.paper.numbers import Published
+from reports.paper.numbers import PaperNumber
 from reports.stats.statistics import (
     Summary,
     average_ranks,
@@ -84,11 +84,11 @@ def test_best_only_where_significant() -> None:
 
 def test_verdict() -> None:
     measured = summary([80.0, 80.5, 81.0])  # 80.5 ± 1.24
-    assert verdict(measured, Published(81.7)) == "reproduced"
-    assert verdict(measured, Published(81.8)) == "below"
-    assert verdict(measured, Published(79.2)) == "above"
-    assert verdict(measured, Published(82.5, 0.5)) == "reproduced"  # 82.5 ± 1.24: the intervals overlap
-    assert verdict(summary([80.0]), Published(80.0)) == "one seed"
+    assert verdict(measured, PaperNumber(81.7)) == "reproduced"
+    assert verdict(measured, PaperNumber(81.8)) == "below"
+    assert verdict(measured, PaperNumber(79.2)) == "above"
+    assert verdict(measured, PaperNumber(82.5, 0.5)) == "reproduced"  # 82.5 ± 1.24: the intervals overlap
+    assert verdict(summary([80.0]), PaperNumber(80.0)) == "one seed"
     assert interval(82.5, 0.5, 3)[0] == pytest.approx(81.258, abs=1e-3)
 
 
