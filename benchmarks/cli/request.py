@@ -1,4 +1,4 @@
-"""What the flags of `run` ask for, as a request that plan.py resolves."""
+"""What the flags of `run` ask for, as a request that `plan.grid` resolves."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Loaded:
     _scores: dict[Path, dict[str, float]] = field(default_factory=dict, repr=False, compare=False)
 
     def scores(self, folder: Path) -> dict[str, float]:
-        """The scores of a run from its stored predictions (reports/scores.py), computed once."""
+        """The scores of a run from its stored predictions, computed once."""
         if folder not in self._scores:
             from reports.runs.predictions import scores_of_run
 

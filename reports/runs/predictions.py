@@ -26,7 +26,7 @@ def shared_file(root: Path, digest: str) -> Path:
 
 
 def predictions(folder: Path) -> Arrays | None:
-    """The arrays of `predictions.npz` (benchmarks/evaluation.py names them), or None when there are none to read."""
+    """The arrays of `predictions.npz` (`benchmarks.train.run` names them), or None when there are none to read."""
     try:
         arrays = _read(RunFolder(folder).predictions)
         for entry in arrays.pop(SHARED, ()):
