@@ -37,7 +37,7 @@ class Ours:
 
     def __init__(self, spec: RunSpec, splits: Splits, device: torch.device, folder: RunFolder) -> None:
         ready = assemble(spec, build_method(spec, splits.train), splits, splits.train.labels, device)
-        self.trainer = Trainer(spec, ready.method, ready.pipeline, ready.data, ready.precision, folder)
+        self.trainer = Trainer(spec, ready, folder)
         self.whole = self.trainer.kept
         self.progress = Progress(folder.progress, spec.recipe.epochs, self.trainer.steps, self.whole)
 
@@ -56,7 +56,7 @@ class Ours:
     def checkpoint(self) -> float:
         """Seconds that the training loop waits for one checkpoint."""
         started = time.perf_counter()
-        self.trainer._save()
+        self.trainer.save()
         return time.perf_counter() - started
 
     def evaluate(self, images: int) -> dict[str, Segment]:
@@ -66,7 +66,6 @@ class Ours:
         part = type(loader)(loader.rows[:images], loader.device)
         found: dict[str, Segment] = {}
         for view in dict.fromkeys(("single", trainer.recipe.test_view)):
-            trainer.evaluator.weights_changed()
             started = time.perf_counter()
             trainer.evaluator.predict(part, view)
             found[view] = Segment(len(part), time.perf_counter() - started)

@@ -55,7 +55,8 @@ class RunFolder:
     spec = _file("spec.json")  # what the run is of, from its start on: reports read it of unfinished runs
     history = _file("history.csv")
     predictions = _file("predictions.npz")
-    checkpoint = _file("checkpoint.pt")
+    weights = _file("weights.safetensors")  # final ones, of a finished run
+    checkpoint = _file("checkpoint.pt")  # of an unfinished one
     failure = _file("failure.json")
     progress = _file("progress.json")
     attempts = _file("attempts.json")
@@ -172,7 +173,7 @@ class RunFolder:
         self._clear_after_run()
 
     def tidy(self) -> None:
-        """Make up for what a finished run could not do itself, where it was killed right after writing its record."""
+        """Finish the clean-up of a run whose process died right after writing its record."""
         with suppress(OSError):  # a folder that is only to be read
             if self.attempts.exists():
                 lease.forget(self.path)
@@ -180,7 +181,8 @@ class RunFolder:
 
     def _clear_after_run(self) -> None:
         """Remove what only an unfinished run needs; what tells that this was not done goes last."""
-        for path in (self.progress, self.failure, previous_checkpoint(self.checkpoint), self.attempts):
+        saved = (self.checkpoint, previous_checkpoint(self.checkpoint))
+        for path in (self.progress, self.failure, *saved, self.attempts):
             path.unlink(missing_ok=True)
 
 

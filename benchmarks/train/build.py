@@ -16,19 +16,29 @@ from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
-from benchmarks.train import checkpoint
+from benchmarks.train import weights as final_weights
 from benchmarks.train.compile import compile_backbone
-from benchmarks.train.evaluate import EvaluationSplit
+from benchmarks.train.evaluate import EvaluationSplit, Evaluator
 from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
 from benchmarks.train.seeding import seed_for
-from benchmarks.train.trainer import TrainingData
 from common.errors import UserError
 from datasets.augment.pipeline import Pipeline
 from datasets.base import ImageSet, Splits
 from datasets.noise import NoisyLabels, add_noise
 from methods.core.base import Method
 from methods.core.weights import IMAGENET, load_weights, sha256
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run trains and is measured on."""
+
+    train: Loader
+    given: np.ndarray  # [N] labels after label noise
+    clean: np.ndarray  # [N] labels before
+    test: EvaluationSplit
+    validation: EvaluationSplit | None
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Assembled:
     pipeline: Pipeline
     data: TrainingData
     precision: Precision
+    evaluator: Evaluator
     compiled: bool  # whether training runs compiled code, as its recipe may ask
 
 
@@ -57,7 +68,9 @@ def assemble(spec: RunSpec, method: Method, splits: Splits, given: np.ndarray, d
     size = spec.recipe.input_size(native)
     shape = (spec.recipe.batch_size, channels, size, size)
     compiled = spec.recipe.compile and not spec.members and compile_backbone(method.backbone, shape, precision)
-    return Assembled(method, recipe_pipeline(spec.recipe, channels, method.extra_augment), data, precision, compiled)
+    pipeline = recipe_pipeline(spec.recipe, channels, method.extra_augment)
+    evaluator = Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
+    return Assembled(method, pipeline, data, precision, evaluator, compiled)
 
 
 def label_noise(spec: RunSpec, train: ImageSet, sources: Sources) -> NoisyLabels:
@@ -116,10 +129,10 @@ def adopt_members(method: Method, spec: RunSpec, store: Store, build: Callable[[
     folders = [_finished(spec, member, store) for member in spec.members]  # all of them, before anything is built
     networks = []
     for member, folder in zip(spec.members, folders, strict=True):
-        weights = checkpoint.final(folder.checkpoint, member.run_id)
+        weights = final_weights.load(folder.weights, member.run_id)
         if weights is None:
             raise UserError(
-                f"{spec.method}: {folder.checkpoint} does not hold the final weights of its member {member}; "
+                f"{spec.method}: {folder.weights} does not hold the final weights of its member {member}; "
                 f"move the folder away and give the same command again"
             )
         network = build(member)

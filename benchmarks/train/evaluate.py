@@ -51,23 +51,11 @@ class Evaluator:
 
     def __init__(self, method: Method, pipeline: Pipeline, precision: Precision, seed: int) -> None:
         self.method, self.pipeline, self.precision, self.seed = method, pipeline, precision, seed
-        self._known: dict[tuple[int, View], Outputs] = {}
 
-    def weights_changed(self) -> None:
-        """Forget what was predicted. Until then a split is predicted once a view: the last epoch's evaluation is the
-        run's own result too."""
-        self._known.clear()
-
+    @torch.inference_mode()
     def predict(self, loader: Loader, view: View) -> Outputs:
         """Predictions for every image. Ten crops are averaged: logits as in FER2013's public setting, and likewise
         uncertainty and features."""
-        key = (id(loader), view)
-        if key not in self._known:
-            self._known[key] = self._predict(loader, view)
-        return self._known[key]
-
-    @torch.inference_mode()
-    def _predict(self, loader: Loader, view: View) -> Outputs:
         self.method.eval()
         torch.manual_seed(self.seed)
         parts: list[Prediction] = []

@@ -104,3 +104,8 @@ def _cpu_runs_bfloat16() -> bool:
             os.environ.update(chosen)
             return True
     return False
+
+
+def device_name(device: torch.device) -> str:
+    """The device as records name it: the GPU's name, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"

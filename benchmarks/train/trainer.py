@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,32 +16,18 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import Progress
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint
-from benchmarks.train.evaluate import EvaluationSplit, Evaluator
-from benchmarks.train.loader import Loader
+from benchmarks.train.best_epochs import BestEpochs, Row
+from benchmarks.train.build import Assembled
+from benchmarks.train.evaluate import Outputs
 from benchmarks.train.optim import Stepper, lr_factor, set_lr
-from benchmarks.train.precision import Precision
 from benchmarks.train.seeding import seed_for
-from datasets.augment.pipeline import Pipeline
-from methods.core.base import Batch, Clock, Method
+from methods.core.base import Batch, Clock
 
 log = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 class Diverged(RuntimeError):
     """The loss is no longer a number: the run ends here and is a failed one."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run trains and is measured on."""
-
-    train: Loader
-    given: np.ndarray  # [N] labels after label noise
-    clean: np.ndarray  # [N] labels before
-    test: EvaluationSplit
-    validation: EvaluationSplit | None
 
 
 @dataclass
@@ -50,37 +36,39 @@ class State:
 
     epoch: int = 0  # the next one
     history: list[Row] = field(default_factory=list)
-    best: dict[str, Row] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
-    # Of those epochs, the weights that are still to be measured in the recipe's own view.
-    best_weights: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    best: BestEpochs = field(default_factory=BestEpochs)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A method after its last epoch: what it predicts in the recipe's own view, and how it came there."""
+
+    test: Outputs
+    validation: Outputs | None
+    labels: np.ndarray  # [N] of the training set, as relabelling left them
+    history: Sequence[Row] = ()
+    best: Mapping[str, Row] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
 
 
 class Trainer:
     """Trains one run, from its last checkpoint if there is one, to its last epoch."""
 
-    def __init__(
-        self,
-        spec: RunSpec,
-        method: Method,
-        pipeline: Pipeline,
-        data: TrainingData,
-        precision: Precision,
-        folder: RunFolder,
-    ) -> None:
-        self.spec, self.recipe = spec, spec.recipe
-        self.method, self.pipeline, self.data, self.precision, self.folder = method, pipeline, data, precision, folder
-        self.device = precision.device
-        self.stepper = Stepper(spec.recipe, method, precision)
-        self.labels = torch.from_numpy(data.given).to(self.device, copy=True)  # relabelling writes here
-        self.clean = torch.from_numpy(data.clean).to(self.device)
-        self.evaluator = Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
+    def __init__(self, spec: RunSpec, ready: Assembled, folder: RunFolder) -> None:
+        self.spec, self.recipe, self.folder = spec, spec.recipe, folder
+        self.method, self.data, self.evaluator = ready.method, ready.data, ready.evaluator
+        self.pipeline, self.precision = ready.pipeline, ready.precision
+        self.device = ready.precision.device
+        self.stepper = Stepper(spec.recipe, ready.method, ready.precision)
+        self.labels = torch.from_numpy(self.data.given).to(self.device, copy=True)  # relabelling writes here
+        self.clean = torch.from_numpy(self.data.clean).to(self.device)
         self.state = State()
+        self._outputs: dict[str, Outputs] = {}  # single-view predictions of the weights as they are, by split
         # A last batch of one image has no batch statistics: it is left out (of this epoch; the order is always new).
-        count = len(data.train)
+        count = len(self.data.train)
         self.kept = count - (count % self.recipe.batch_size == 1)
         self.steps = math.ceil(self.kept / self.recipe.batch_size)
 
-    def run(self) -> State:
+    def run(self) -> Fitted:
         """Train to the end. Raises Diverged when the loss stops being a number."""
         self._resume()
         progress = Progress(self.folder.progress, self.recipe.epochs, self.steps, self.kept)
@@ -90,11 +78,25 @@ class Trainer:
             self._evaluate(row)
             self.state.history.append(row)
             self.state.epoch += 1
-            self._save()
+            self.save()
             progress.beat(self.state.epoch, 0, now=True)
             log.info("%s", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
-        self._measure_best()
-        return self.state
+        return self._fitted()
+
+    def _fitted(self) -> Fitted:
+        """The end of the run, in the recipe's own view."""
+        view, data, best = self.recipe.test_view, self.data, self.state.best
+        known = self._outputs if view == "single" else {}  # the last epoch has been looked at already
+        started = time.perf_counter()
+        test = known.get("test") or self.evaluator.predict(data.test.loader, view)
+        if best.weights:
+            last = (self.state.epoch, data.test.metrics(test))
+            best.measure(self.method, last, lambda: data.test.metrics(self.evaluator.predict(data.test.loader, view)))
+            self.state.history[-1]["evaluation_seconds"] += time.perf_counter() - started
+        validation = known.get("validation")
+        if data.validation is not None and validation is None:
+            validation = self.evaluator.predict(data.validation.loader, view)
+        return Fitted(test, validation, self.labels.cpu().numpy(), self.state.history, best.rows)
 
     def train_epoch(self, epoch: int, progress: Progress) -> Row:
         """One pass over the training set. The host issues steps and never waits for a value within it."""
@@ -108,7 +110,7 @@ class Trainer:
         augment = torch.Generator(self.device).manual_seed(seed_for(seed, "augment", epoch))
         before = self.labels.clone()
         sums: dict[str, Tensor] = {}
-        self.evaluator.weights_changed()
+        self._outputs.clear()
         self.method.train()
         for step, (raw, rows) in enumerate(self.data.train.batches(order, self.recipe.batch_size)):
             clock = Clock(epoch, step, self.recipe.epochs, self.steps)
@@ -152,58 +154,31 @@ class Trainer:
         }
 
     def _evaluate(self, row: Row) -> None:
-        """Single-view accuracy of every epoch. Where it is a new best: its test metrics, or, where the recipe's own
-        view is another, its weights, which `_measure_best` looks at through that view."""
+        """Single-view accuracy of every epoch, and whether it is the best so far."""
         started = time.perf_counter()
-        test = self.evaluator.predict(self.data.test.loader, "single")
-        measured = self.data.test.metrics(test)
+        test, validation = self.data.test, self.data.validation
+        self._outputs["test"] = self.evaluator.predict(test.loader, "single")
+        measured = test.metrics(self._outputs["test"])
         row["test_accuracy"] = measured["accuracy"]
         selectors = {"best_on_test": measured["accuracy"]}
-        if (validation := self.data.validation) is not None:
-            found = validation.metrics(self.evaluator.predict(validation.loader, "single"))
-            row["validation_accuracy"] = selectors["best_on_validation"] = found["accuracy"]
-        new = [
-            k for k, v in selectors.items() if k not in self.state.best or v > self.state.best[k]["selection_accuracy"]
-        ]
+        if validation is not None:
+            self._outputs["validation"] = self.evaluator.predict(validation.loader, "single")
+            found = validation.metrics(self._outputs["validation"])["accuracy"]
+            row["validation_accuracy"] = selectors["best_on_validation"] = found
         own_view = self.recipe.test_view == "single"
-        for name in new:
-            self.state.best[name] = {"epoch": row["epoch"], "selection_accuracy": selectors[name]}
-            self.state.best[name] |= measured if own_view else {}
-        if new and not own_view:
-            self.state.best_weights |= dict.fromkeys(new, self._weights())
+        self.state.best.offer(row["epoch"], selectors, measured if own_view else None, self.method)
         row["evaluation_seconds"] = time.perf_counter() - started
 
-    def _measure_best(self) -> None:
-        """The best epochs in the recipe's own view, once each: ten crops of every new best on the way would cost a
-        third of its epoch."""
-        if not self.state.best_weights:
-            return
-        started = time.perf_counter()
-        last, epoch = self._weights(), None
-        for name in sorted(self.state.best_weights, key=lambda name: self.state.best[name]["epoch"]):
-            if epoch != self.state.best[name]["epoch"]:
-                epoch = self.state.best[name]["epoch"]
-                self.method.load_state_dict(self.state.best_weights[name])
-                self.evaluator.weights_changed()
-            outputs = self.evaluator.predict(self.data.test.loader, self.recipe.test_view)
-            self.state.best[name] |= self.data.test.metrics(outputs)
-        if epoch != self.state.epoch:
-            self.method.load_state_dict(last)
-            self.evaluator.weights_changed()
-        self.state.history[-1]["evaluation_seconds"] += time.perf_counter() - started
-
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.clone() for name, value in self.method.state_dict().items()}
-
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write the checkpoint of the epochs done so far."""
         checkpoint.save(
             self.folder,
             {
                 "run_id": self.spec.run_id,
                 "epoch": self.state.epoch,
                 "history": self.state.history,
-                "best": self.state.best,
-                "best_weights": self.state.best_weights,
+                "best": self.state.best.rows,
+                "best_weights": self.state.best.weights,
                 "method": self.method.state_dict(),
                 "optimizer": self.stepper.optimizer.state_dict(),
                 "scaler": self.stepper.scaler.state_dict(),
@@ -219,5 +194,5 @@ class Trainer:
         self.stepper.optimizer.load_state_dict(saved["optimizer"])
         self.stepper.scaler.load_state_dict(saved["scaler"])
         self.labels.copy_(saved["labels"])
-        self.state = State(saved["epoch"], saved["history"], saved["best"], saved.get("best_weights", {}))
+        self.state = State(saved["epoch"], saved["history"], BestEpochs(saved["best"], saved["best_weights"]))
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)

@@ -140,7 +140,7 @@ def test_an_epoch_reads_nothing_back_within_its_steps(specs, tmp_path, monkeypat
     (spec,) = specs(name, sets=(*sets, 'recipe.augment=[{"op": "flip_or_noise"}, {"op": "erase"}]'))
     splits = Digits(tmp_path).load(8)
     ready = assemble(spec, build_method(spec, splits.train), splits, splits.train.labels, CPU)
-    trainer = Trainer(spec, ready.method, ready.pipeline, ready.data, ready.precision, RunFolder(tmp_path))
+    trainer = Trainer(spec, ready, RunFolder(tmp_path))
     progress = Progress(tmp_path / "progress.json", 1, 9, 9)
     counts = []
     for steps in (3, 9):

@@ -15,9 +15,7 @@ from benchmarks.launch.todo import make_todo
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
-from benchmarks.train import checkpoint
 from benchmarks.train.context import RunContext
 from benchmarks.train.run import execute
 from common.errors import UserError
@@ -133,26 +131,17 @@ def test_a_member_that_is_not_there_is_named(specs, context):
     store.run(second).write_failure("training diverged", "")
     assert f"its member {second} is not done (failed: training diverged)" in reason()
     assert execute(second, context)
-    weights = store.run(second).checkpoint
+    weights = store.run(second).weights
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
     assert "final weights" in reason() and str(second) in reason()
     weights.unlink()
     assert "final weights" in reason()
-    weights.write_bytes(store.run(first).checkpoint.read_bytes())  # another run's
+    weights.write_bytes(store.run(first).weights.read_bytes())  # another run's
     assert "final weights" in reason() and str(weights) in reason()
     weights.write_bytes(whole)
     folder.clear_for_run()
     assert execute(ensemble, context) and folder.done()
-
-
-def test_only_final_weights_are_taken(tmp_path):
-    folder = RunFolder(tmp_path)
-    path = folder.checkpoint
-    checkpoint.save(folder, {"run_id": "x", "method": {}, "optimizer": {}})  # in the middle of training
-    assert checkpoint.final(path, "x") is None
-    checkpoint.finish(folder, {"run_id": "x", "method": {}})
-    assert checkpoint.final(path, "x") == {} and checkpoint.final(path, "y") is None
 
 
 def test_the_pool_ends_members_first_whatever_the_order(specs, context, monkeypatch, tmp_path):

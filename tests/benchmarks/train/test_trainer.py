@@ -13,7 +13,7 @@ from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
-from benchmarks.train import checkpoint
+from benchmarks.train import checkpoint, weights
 from benchmarks.train.build import build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
@@ -22,6 +22,7 @@ from benchmarks.train.run import execute
 from benchmarks.train.trainer import Trainer
 from common.errors import UserError
 from datasets.base import ImageSet
+from datasets.digits import Digits
 from methods.core.base import Clock
 from methods.core.weights import sha256
 
@@ -132,7 +133,7 @@ def test_resuming_gives_the_undisturbed_record(specs, do, monkeypatch, name):
 def test_a_truncated_checkpoint_falls_back_to_the_one_before(specs, do, monkeypatch, caplog):
     (spec,) = specs("baseline", epochs=3)
     undisturbed = results(do(spec, "undisturbed"))
-    monkeypatch.setattr(checkpoint, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(weights, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         do(spec, "disturbed")
     monkeypatch.undo()
@@ -141,6 +142,18 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(specs, do, monkeypa
     with caplog.at_level(logging.INFO):
         assert same(results(do(spec, "disturbed")), undisturbed)
     assert "falling back" in caplog.text and "going on after epoch 2" in caplog.text
+
+
+def test_final_weights_are_whole_and_of_their_run(specs, do, tmp_path):
+    (spec,) = specs("rul", epochs=1)
+    folder = do(spec)
+    assert not folder.checkpoint.exists(), "the training state goes once the record is there"
+    found = weights.load(folder.weights, spec.run_id)
+    splits = Digits(tmp_path).load(None)
+    build_method(spec, splits.train).load_state_dict(found)  # strictly
+    assert weights.load(folder.weights, "00000000") is None
+    folder.weights.write_bytes(folder.weights.read_bytes()[:-100])
+    assert weights.load(folder.weights, spec.run_id) is None
 
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
@@ -159,7 +172,7 @@ def test_the_best_epochs_are_seen_in_the_recipes_own_view_once_at_the_end(specs,
     # A seed whose best epoch is not its last.
     (spec,) = specs("rul", epochs=5, seeds=(3,), sets=("recipe.crop=8", "recipe.test_view=ten_crop", augment))
     seen, at_best = [], {}
-    predict = Evaluator._predict
+    predict = Evaluator.predict
 
     def counted(evaluator, loader, view):
         seen.append(view)
@@ -170,12 +183,12 @@ def test_the_best_epochs_are_seen_in_the_recipes_own_view_once_at_the_end(specs,
     def at_once(trainer, row):
         """What the ten crops of a new best gave in its own epoch."""
         evaluate(trainer, row)
-        if trainer.state.best["best_on_test"]["epoch"] == row["epoch"]:
+        if trainer.state.best.rows["best_on_test"]["epoch"] == row["epoch"]:
             test = trainer.data.test
             at_best.update(test.metrics(predict(trainer.evaluator, test.loader, "ten_crop")))
 
     monkeypatch.setattr(Trainer, "_evaluate", at_once)
-    monkeypatch.setattr(Evaluator, "_predict", counted)
+    monkeypatch.setattr(Evaluator, "predict", counted)
     record = read_record(do(spec).record)
     best = record.metrics["best_on_test"]
     assert {key: best[key] for key in at_best} == at_best and best["epoch"] < 5
