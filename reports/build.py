@@ -50,7 +50,9 @@ def build(
         if name not in names():
             raise unknown("report", name, names())
 
-    from reports.render.render import comma_separated, latex, markdown
+    from reports.render.csv import comma_separated
+    from reports.render.latex import latex
+    from reports.render.markdown import markdown
     from reports.runs.frame import load, write_runs_csv
     from reports.site.html import run_links, table_page
 
@@ -65,33 +67,40 @@ def build(
     tables = list(_tables(list(dict.fromkeys(needed)), loaded, recipe, datasets, prefix))
     for table in tables:
         for suffix, render in formats if table.name in chosen else ():
-            path = out / f"{table.name}.{suffix}"
-            with atomic_write(path) as file:
-                file.write(render(table))
-            written.append(path)
+            written.append(_write(out / f"{table.name}.{suffix}", render(table)))
     if "figures" in chosen:
         from reports.figures.make import make_figures
+        from reports.render import figures as figure_list
 
-        written += make_figures(loaded, out, recipe, datasets)
+        figures = make_figures(loaded, out, recipe, datasets)
+        written += [
+            _write(out / "figures.md", figure_list.markdown(figures)),
+            *(path for one in figures for path in one.paths),
+        ]
     if {FINDINGS, REPRODUCTION, SITE} & set(chosen):
         from reports.render import claims as claim_text
+        from reports.render import findings as finding_text
         from reports.tables import findings
         from reports.tables.claims_document import document
 
         claims = document(loaded)
         sections = [*findings.findings(tables), *findings.over_all(claims, loaded, recipe, datasets)]
-        texts = {FINDINGS: findings.markdown(sections), REPRODUCTION: claim_text.markdown(claims)}
+        texts = {FINDINGS: finding_text.markdown(sections), REPRODUCTION: claim_text.markdown(claims)}
         for name, text in texts.items():
             if name in chosen:
-                with atomic_write(out / f"{name}.md") as file:
-                    file.write(text)
-                written.append(out / f"{name}.md")
+                written.append(_write(out / f"{name}.md", text))
         if SITE in chosen:
             from reports.site.make import make_site
 
             roots = list(dict.fromkeys((*runs, *released)))
             written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))
     return [*written, write_runs_csv(out / "runs.csv", loaded.runs)]
+
+
+def _write(path: Path, text: str) -> Path:
+    with atomic_write(path) as file:
+        file.write(text)
+    return path
 
 
 def _tables(

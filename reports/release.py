@@ -20,8 +20,8 @@ from common.errors import UserError
 from common.files import atomic_write
 from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key
 from reports.runs.frame import Loaded, load
+from reports.runs.groups import seed_groups
 from reports.runs.predictions import SHARED, Arrays, predictions, reversed_accuracy, shared_file
-from reports.tables.summary import lots
 
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = ("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last")
@@ -86,13 +86,13 @@ def _there(source: Path, target: Path) -> bool:
 
 
 def _drawn(roots: Sequence[Path]) -> set[str]:
-    """The runs that figures of a single run draw: per data set under the least noise, of each lot the lowest seed."""
+    """The runs that figures of a single run draw: per data set under the least noise, of each group the lowest seed."""
     first: dict[str, str] = {}
     drawn = set()
-    for lot in lots(load(roots)):
-        dataset, noise, _ = lot.keys
+    for group in seed_groups(load(roots)):
+        dataset, noise, _ = group.keys
         if first.setdefault(dataset, noise) == noise:
-            drawn.add(str(lot.runs["run_id"].iloc[0]))
+            drawn.add(str(group.runs["run_id"].iloc[0]))
     return drawn
 
 

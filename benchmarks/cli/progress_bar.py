@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.launch.run_queue import Outcome
+from benchmarks.launch.run_queue import RunsOutcome
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.runs import Store
@@ -48,7 +48,7 @@ class ProgressBar:
         if self.bars:
             self.bars.stop()
 
-    def __call__(self, running: list[RunSpec], outcome: Outcome) -> None:
+    def __call__(self, running: list[RunSpec], outcome: RunsOutcome) -> None:
         """Called by the launcher about twice a second."""
         ended = len(outcome.done) + len(outcome.failed)
         shares = {spec.run_id: self._share(spec) for spec in running}

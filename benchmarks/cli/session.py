@@ -18,7 +18,7 @@ from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.pool import LocalPool
-from benchmarks.launch.run_queue import Outcome, Watch
+from benchmarks.launch.run_queue import RunsOutcome, Watch
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
 from benchmarks.launch.todo import Todo, make_todo
@@ -39,7 +39,7 @@ from methods.registry import METHODS
 class Executor(Protocol):
     """Where runs are done: the one place in which this machine and a cluster differ."""
 
-    def estimate(self, specs: Sequence[RunSpec], splits: estimate.Loaded) -> list[float]:
+    def estimate(self, specs: Sequence[RunSpec], splits: estimate.LoadedSplits) -> list[float]:
         """Seconds of each run by itself."""
 
     def announce(self, specs: Sequence[RunSpec], seconds: Sequence[float]) -> str:
@@ -48,7 +48,7 @@ class Executor(Protocol):
     def preview(self) -> str:
         """What a dry run shows beside the runs."""
 
-    def run(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome | None:
+    def run(self, specs: Sequence[RunSpec], watch: Watch) -> RunsOutcome | None:
         """Do the runs; None where they are submitted and nobody waits for them."""
 
 
@@ -226,7 +226,7 @@ class Session:
                     f"  {spec}  {spec.recipe.name}, {spec.recipe.epochs} epochs, {spec.recipe.backbone}  {spec.folder}"
                 )
 
-    def _sum_up(self, outcome: Outcome, store: Store) -> int:
+    def _sum_up(self, outcome: RunsOutcome, store: Store) -> int:
         print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed; records under {store.root}")
         for spec in outcome.failed:
             print(f"failed: {spec}: {outcome.reasons[spec.run_id]}\n  log: {store.run(spec).log}", file=sys.stderr)

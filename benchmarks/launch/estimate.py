@@ -22,11 +22,11 @@ EVALUATION_COST = 1 / 3
 PROBE_IMAGES = 16
 
 
-Rates = dict[tuple, float]  # what decides a run's speed -> images/s
-Loaded = Mapping[tuple[str, int | None], Splits]
+ImageRates = dict[tuple, float]  # what decides a run's speed -> images/s
+LoadedSplits = Mapping[tuple[str, int | None], Splits]
 
 
-def each(specs: Sequence[RunSpec], context: RunContext, splits: Loaded) -> dict[str, float]:
+def each(specs: Sequence[RunSpec], context: RunContext, splits: LoadedSplits) -> dict[str, float]:
     """Estimated seconds of each spec by itself (run id -> seconds), on the context's device and number of threads."""
     return _from_rates(
         specs, splits, _measured(context) if specs else {}, lambda spec, data: _probe(spec, data, context)
@@ -34,13 +34,13 @@ def each(specs: Sequence[RunSpec], context: RunContext, splits: Loaded) -> dict[
 
 
 def each_elsewhere(
-    specs: Sequence[RunSpec], context: RunContext, splits: Loaded, *, gpu: bool, unknown: float
+    specs: Sequence[RunSpec], context: RunContext, splits: LoadedSplits, *, gpu: bool, unknown: float
 ) -> dict[str, float]:
     """As `each`, for machines that cannot be asked: the slowest that finished runs were on such a device anywhere.
 
     Without such a run a CPU is taken to be like this one, and a run on a GPU to take `unknown` seconds.
     """
-    rates: Rates = {}
+    rates: ImageRates = {}
     for _, record in Store(context.runs).records():
         if isinstance(record, Exception) or (record.provenance.get("device") != "cpu") is not gpu:
             continue
@@ -57,7 +57,7 @@ def each_elsewhere(
 
 
 def _from_rates(
-    specs: Sequence[RunSpec], splits: Loaded, rates: Rates, probe: Callable[[RunSpec, Splits], float]
+    specs: Sequence[RunSpec], splits: LoadedSplits, rates: ImageRates, probe: Callable[[RunSpec, Splits], float]
 ) -> dict[str, float]:
     found = {}
     for spec in specs:
@@ -81,10 +81,10 @@ def _key(spec: RunSpec) -> tuple:
     return spec.dataset, spec.method, recipe.backbone, recipe.image_size, recipe.crop, recipe.batch_size
 
 
-def _measured(context: RunContext) -> Rates:
+def _measured(context: RunContext) -> ImageRates:
     """Images/s of finished runs on this processor and device."""
     here = (collect()["processor"], device_name(torch.device(context.device)), context.threads)
-    rates: Rates = {}
+    rates: ImageRates = {}
     for _, record in Store(context.runs).records():
         if isinstance(record, Exception):
             continue

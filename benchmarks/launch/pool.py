@@ -14,7 +14,7 @@ from multiprocessing import resource_tracker
 
 from benchmarks.launch import estimate
 from benchmarks.launch.environment import MALLOC
-from benchmarks.launch.run_queue import Job, Outcome, RunQueue, Watch
+from benchmarks.launch.run_queue import Job, RunQueue, RunsOutcome, Watch
 from benchmarks.launch.worker import work
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
@@ -40,7 +40,7 @@ class LocalPool:
         self.store = Store(context.runs)
         self.running: dict[int, Job] = {}
 
-    def estimate(self, specs: Sequence[RunSpec], splits: estimate.Loaded) -> list[float]:
+    def estimate(self, specs: Sequence[RunSpec], splits: estimate.LoadedSplits) -> list[float]:
         """Seconds of each run by itself, on this machine."""
         return [*estimate.each(specs, self.context, splits).values()]
 
@@ -54,11 +54,11 @@ class LocalPool:
         took = duration(sum(seconds) / self.jobs)
         return f"estimated time on this machine: {took} ({self.jobs} at once on {where})"
 
-    def run(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome:
+    def run(self, specs: Sequence[RunSpec], watch: Watch) -> RunsOutcome:
         """Do all specs; `watch` is called about twice a second with the running ones. Ctrl-C ends the runs at once:
         each has its last epoch's checkpoint."""
         processes = self._server()
-        queue, outcome = RunQueue(specs, self.context), Outcome()
+        queue, outcome = RunQueue(specs, self.context), RunsOutcome()
         try:
             while queue.waiting or self.running:
                 for slot in range(self.jobs):

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 HELD = 75  # exit code of a run's process that found somebody else at work on the run (sysexits' EX_TEMPFAIL)
 LOST = 255  # what multiprocessing says of a process whose server was killed
-Watch = Callable[[list[RunSpec], "Outcome"], None]
+Watch = Callable[[list[RunSpec], "RunsOutcome"], None]
 
 
 @dataclass
-class Outcome:
+class RunsOutcome:
     """What became of a plan. `reasons`: run id -> why, for those that failed."""
 
     done: list[RunSpec] = field(default_factory=list)
@@ -57,7 +57,7 @@ class RunQueue:
         self.killed: dict[str, tuple[int, int]] = {}  # run id -> epoch, times it was killed in it
         self.held: dict[str, float] = {}  # run id -> when to look at it again
 
-    def next(self, running: Iterable[RunSpec], outcome: Outcome) -> tuple[RunSpec, int] | None:
+    def next(self, running: Iterable[RunSpec], outcome: RunsOutcome) -> tuple[RunSpec, int] | None:
         """The first run that can be started, with the lease to take it over from; None: not now.
 
         Runs that have ended elsewhere in the meantime are counted.
@@ -87,7 +87,7 @@ class RunQueue:
         """The waiting runs that others are at work on."""
         return [self.waiting[run_id] for run_id in self.held if run_id in self.waiting]
 
-    def ended(self, job: Job, outcome: Outcome) -> None:
+    def ended(self, job: Job, outcome: RunsOutcome) -> None:
         """Note the end of a run's process. The run is done when its record says so, whatever the exit code."""
         spec, folder, code = job.spec, job.folder, job.process.exitcode or 0
         if folder.done(self.context.redo.get(spec.run_id)):

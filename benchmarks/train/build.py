@@ -16,7 +16,7 @@ from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
-from benchmarks.train import weights as final_weights
+from benchmarks.train import final_weights
 from benchmarks.train.compile import compile_backbone
 from benchmarks.train.evaluate import EvaluationSplit, Evaluator
 from benchmarks.train.loader import Loader

@@ -15,7 +15,7 @@ from benchmarks.metrics import label_errors
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import Record
 from benchmarks.store.run_folder import RunFolder
-from benchmarks.train import weights
+from benchmarks.train import final_weights
 from benchmarks.train.build import Assembled
 from benchmarks.train.context import RunContext
 from benchmarks.train.figure2 import figure2
@@ -48,7 +48,7 @@ def write(
     with folder.writing(folder.predictions, "wb") as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     if not spec.members:  # whose own folders hold the weights already
-        weights.save(folder, spec.run_id, ready.method)
+        final_weights.save(folder, spec.run_id, ready.method)
     folder.write_record(
         Record(
             run_id=spec.run_id,

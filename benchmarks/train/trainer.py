@@ -31,7 +31,7 @@ class Diverged(RuntimeError):
 
 
 @dataclass
-class State:
+class TrainingState:
     """Where training stands between epochs, and what it has found so far."""
 
     epoch: int = 0  # the next one
@@ -61,7 +61,7 @@ class Trainer:
         self.stepper = Stepper(spec.recipe, ready.method, ready.precision)
         self.labels = torch.from_numpy(self.data.given).to(self.device, copy=True)  # relabelling writes here
         self.clean = torch.from_numpy(self.data.clean).to(self.device)
-        self.state = State()
+        self.state = TrainingState()
         self._outputs: dict[str, Outputs] = {}  # single-view predictions of the weights as they are, by split
         # A last batch of one image has no batch statistics: it is left out (of this epoch; the order is always new).
         count = len(self.data.train)
@@ -194,5 +194,5 @@ class Trainer:
         self.stepper.optimizer.load_state_dict(saved["optimizer"])
         self.stepper.scaler.load_state_dict(saved["scaler"])
         self.labels.copy_(saved["labels"])
-        self.state = State(saved["epoch"], saved["history"], BestEpochs(saved["best"], saved["best_weights"]))
+        self.state = TrainingState(saved["epoch"], saved["history"], BestEpochs(saved["best"], saved["best_weights"]))
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)

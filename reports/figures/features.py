@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.files import atomic_write
-from reports.figures.scores import class_names, grid, per_arm
+from reports.figures.evaluation import class_names, grid, per_arm
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:

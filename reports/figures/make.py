@@ -36,13 +36,14 @@ def draw_all(
     import matplotlib
 
     matplotlib.use("Agg")
-    from reports.figures import features, mixing, ranks, scores
+    from reports.figures import evaluation, features, mixing, ranks
+    from reports.stats.ranks import average
 
     every: dict[str, Draw] = {
-        "rejection": scores.rejection,
-        "uncertainty-histogram": scores.histograms,
-        "confusion": scores.confusion,
-        "training": scores.training,
+        "rejection": evaluation.rejection,
+        "uncertainty-histogram": evaluation.histograms,
+        "confusion": evaluation.confusion,
+        "training": evaluation.training,
     }
     clean: dict[str, Draw] = {
         "mixing-pair": mixing.one_pair,
@@ -63,7 +64,7 @@ def draw_all(
                     yield Drawn(where, title, caption, save(figure, out / "figures" / where))
     if not len(loaded.runs):
         return
-    for name, ranked in ranks.average(loaded, recipe, datasets):
+    for name, ranked in average(loaded, recipe, datasets):
         where = f"critical-difference-{name}"
         if isinstance(ranked, str):
             yield Drawn(where, f"Average ranks by {name}", ranked, ())
@@ -100,26 +101,10 @@ def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
 
 def make_figures(
     loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
-) -> list[Path]:
-    """Draw everything below `out/figures` and list it in `out/figures.md`; returns the files, the list first.
-
-    `out/figures/figures.json` is the same list for the site.
-    """
-    from reports.render.render import escape_markdown
-
+) -> list[Drawn]:
+    """Draw everything below `out/figures` and list it in `out/figures/figures.json`, for the site."""
     every = list(draw_all(loaded, out, recipe, datasets))
-    drawn, skipped = [item for item in every if item.paths], [item for item in every if not item.paths]
-    lines = ["# Figures", ""]
-    for item in drawn:
-        lines += [f"## {escape_markdown(item.title)}", "", f"![{item.name}](figures/{item.name}.png)", ""]
-        lines += [escape_markdown(item.caption), ""]
-    if not drawn:
-        lines += ["No finished runs with stored predictions.", ""]
-    if skipped:
-        lines += ["## Not drawn", "", *(f"- {escape_markdown(f'{i.title}: {i.caption}')}" for i in skipped), ""]
     listed = [{"name": i.name, "title": i.title, "caption": i.caption, "drawn": bool(i.paths)} for i in every]
     with atomic_write(out / "figures" / MANIFEST) as file:
         json.dump(listed, file, indent=1)
-    with atomic_write(out / "figures.md") as file:
-        file.write("\n".join(lines))
-    return [out / "figures.md", *(path for item in drawn for path in item.paths)]
+    return every

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
+from reports.figures.evaluation import class_names, per_arm
 from reports.figures.features import EXTREME
-from reports.figures.scores import class_names, per_arm
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from reports.figures.panels import Arm, Drawing, Panel
+    from reports.figures.panels import Drawing, MethodRuns, Panel
 
 PAIRS = 500
 _PAIR = ("figure2_weight", "figure2_loss_certain", "figure2_loss_uncertain", "figure2_own_weight")
 
 
-def _losses(axis: Axes, weights: np.ndarray, certain: np.ndarray, uncertain: np.ndarray, arm: Arm) -> float:
+def _losses(axis: Axes, weights: np.ndarray, certain: np.ndarray, uncertain: np.ndarray, arm: MethodRuns) -> float:
     """Draw the two losses and their sum, and mark the weight with the least sum, which is returned."""
     total = certain + uncertain
     axis.plot(weights, certain, color="0.45", linestyle="--", label="as the certain label")

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
+from reports.runs.groups import SeedGroup, seed_groups
 from reports.runs.predictions import Arrays, usable_predictions
 from reports.runs.select import SETUP, largest, weight
-from reports.tables.summary import Lot, lots
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Arm:
+class MethodRuns:
     """One method of a figure: its runs' predictions by seed, and the style it has in every figure."""
 
     name: str
-    lot: Lot
+    group: SeedGroup
     color: Any
     dash: Any
 
     @cached_property
     def seeds(self) -> dict[int, Arrays]:
         """seed -> arrays of the runs whose predictions can be read."""
-        pairs = zip(self.lot.runs["seed"], self.lot.runs["folder"], strict=True)
+        pairs = zip(self.group.runs["seed"], self.group.runs["folder"], strict=True)
         found = {int(seed): usable_predictions(folder) for seed, folder in pairs}
         return {seed: arrays for seed, arrays in found.items() if arrays is not None}
 
@@ -47,13 +47,13 @@ class Panel:
     dataset: str
     noise: str
     setup: str
-    arms: tuple[Arm, ...]
+    arms: tuple[MethodRuns, ...]
     cleanest: bool  # the lowest noise there is of this data set: the paper's figures are of clean labels
 
     @property
     def label(self) -> str:
         """Data set and noise, for titles."""
-        row = self.arms[0].lot.runs.iloc[0]
+        row = self.arms[0].group.runs.iloc[0]
         noise = noise_label(row.noise, row.noise_kind, " %")
         return f"{DATASET_LABELS.get(self.dataset, self.dataset)}, noise {noise}"
 
@@ -69,25 +69,25 @@ def panels(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | 
     """Every (data set, noise) with finished runs, in the set-up with most runs of the data set."""
     import seaborn
 
-    found = list(lots(loaded, datasets, recipe))
-    methods = sorted({lot.keys[2] for lot in found})
+    found = list(seed_groups(loaded, datasets, recipe))
+    methods = sorted({group.keys[2] for group in found})
     colors = seaborn.color_palette("colorblind", max(len(methods), 1))
     dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
-    for dataset in dict.fromkeys(lot.keys[0] for lot in found):
-        mine = [lot for lot in found if lot.keys[0] == dataset]
-        rows = loaded.runs[loaded.runs["run_id"].isin({run for lot in mine for run in lot.runs["run_id"]})]
+    for dataset in dict.fromkeys(group.keys[0] for group in found):
+        mine = [group for group in found if group.keys[0] == dataset]
+        rows = loaded.runs[loaded.runs["run_id"].isin({run for group in mine for run in group.runs["run_id"]})]
         chosen = set(largest(rows, SETUP)["run_id"])
-        mine = [lot for lot in mine if lot.runs["run_id"].iloc[0] in chosen]
-        noises = list(dict.fromkeys(lot.keys[1] for lot in mine))
+        mine = [group for group in mine if group.runs["run_id"].iloc[0] in chosen]
+        noises = list(dict.fromkeys(group.keys[1] for group in mine))
         for noise in noises:
-            best: dict[str, Lot] = {}  # of several defaults of one method, the one with more seeds
-            for lot in (lot for lot in mine if lot.keys[1] == noise):
-                if lot.keys[2] not in best or weight(lot.runs) > weight(best[lot.keys[2]].runs):
-                    best[lot.keys[2]] = lot
+            best: dict[str, SeedGroup] = {}  # of several defaults of one method, the one with more seeds
+            for group in (group for group in mine if group.keys[1] == noise):
+                if group.keys[2] not in best or weight(group.runs) > weight(best[group.keys[2]].runs):
+                    best[group.keys[2]] = group
             arms = [
-                Arm(name, lot, colors[methods.index(name)], dashes[methods.index(name) % len(dashes)])
-                for name, lot in best.items()
+                MethodRuns(name, group, colors[methods.index(name)], dashes[methods.index(name) % len(dashes)])
+                for name, group in best.items()
             ]
             arms = [arm for arm in arms if arm.seeds]
             if arms:
-                yield Panel(dataset, noise, arms[0].lot.setup, tuple(arms), noise == noises[0])
+                yield Panel(dataset, noise, arms[0].group.setup, tuple(arms), noise == noises[0])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.plan.suite import Arm
-from reports.stats.comparisons import Comparison, Side
+from reports.paper.comparison import Comparison, Side
 
 ARMS: Mapping[str, Arm] = {
     **{name: Arm(method=name) for name in ("baseline", "scn", "dul", "conf", "rul", "loss_attention", "dul_rul")},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reports.paper.claims import Claim
-from reports.render.render import escape_markdown
-from reports.tables.claims_document import Document, Entry
+from reports.render.markdown import escape_markdown
+from reports.tables.claims_document import ClaimResult, Document
 from reports.tables.claims_grids import Grid
 
 HOW = (
@@ -49,7 +49,7 @@ def quoted(claim: Claim) -> str:
     return f"“{claim.quote}” ({claim.where})" if claim.quote else f"Not claimed in words: {claim.where}."
 
 
-def _claim(entry: Entry) -> Iterator[str]:
+def _claim(entry: ClaimResult) -> Iterator[str]:
     claim = entry.claim
     yield f"## {claim.number}. {escape_markdown(claim.title)}"
     yield from ("", f"> {escape_markdown(quoted(claim))}", "")

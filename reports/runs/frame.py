@@ -48,7 +48,7 @@ _LABELS = (
 
 
 @dataclass(frozen=True)
-class Problem:
+class BadFolder:
     """A run folder that a report cannot use as it is, and why."""
 
     folder: Path
@@ -75,8 +75,8 @@ class Loaded:
     """
 
     runs: pd.DataFrame
-    unreadable: tuple[Problem, ...]
-    conflicts: tuple[Problem, ...]
+    unreadable: tuple[BadFolder, ...]
+    conflicts: tuple[BadFolder, ...]
     repeats: tuple[Repeat, ...] = ()
     _scores: dict[Path, dict[str, float]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -199,7 +199,7 @@ def load(runs_roots: Sequence[Path], released: Sequence[Path] = ()) -> Loaded:
             except FileNotFoundError:
                 continue
             except (ValueError, OSError) as error:  # a bad record is a ValueError that says why
-                unreadable.append(Problem(folder.path, str(error)))
+                unreadable.append(BadFolder(folder.path, str(error)))
                 continue
             known = rows.setdefault(row["run_id"], row)
             if known is row:
@@ -207,7 +207,9 @@ def load(runs_roots: Sequence[Path], released: Sequence[Path] = ()) -> Loaded:
             if row["released"] and not known["released"]:
                 repeats.append(Repeat(row["run_id"], *(_number(each.get("last.accuracy")) for each in (known, row))))
             elif _contradicts(known, row):
-                conflicts.append(Problem(folder.path, f"other results than {known['folder']} for run {row['run_id']}"))
+                conflicts.append(
+                    BadFolder(folder.path, f"other results than {known['folder']} for run {row['run_id']}")
+                )
     frame = pd.DataFrame(list(rows.values()))
     for column in _LABELS:
         if column not in frame:

@@ -95,7 +95,7 @@ def _cells(
         mine = [next(values) for _ in group.columns]
         ids = next((value.run_ids for value in mine if value.run_ids), ())
         for place, (column, value) in enumerate(zip(group.columns, mine, strict=True)):
-            measured = column != "published" and (value.number is not None or value.run_ids)
+            measured = column.measured and (value.number is not None or value.run_ids)
             yield {
                 "text": value.text + (" ≈" if value.mark == "tie" else ""),
                 "best": value.mark == "best",
@@ -112,17 +112,5 @@ def _href(ids: tuple[str, ...], runs: Mapping[str, RunLink], behind: dict[tuple[
     return known[0].href if len(known) == 1 and known[0].href else f"#runs-{number}"
 
 
-_VERDICTS = {"reproduced", "above", "below"}
-
-
 def _style(value: Value, *, first: bool) -> str:
-    words = ["n"]
-    if first:
-        words.append("first")
-    if value.text == "–":
-        words.append("none")
-    if value.mark == "missing":
-        words.append("missing")
-    if value.text in _VERDICTS:
-        words.append(value.text)
-    return " ".join(words)
+    return " ".join(["n", *(["first"] if first else []), *([value.kind] if value.kind else [])])

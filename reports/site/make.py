@@ -46,7 +46,7 @@ def make_site(
     pages = {run_id: _page_name(run_id) for run_id in loaded.runs["run_id"]}
     marked = {status.path: f"folder-{_digest(str(status.path))}.html" for status in undone}
     nav = navigation(tables, "", "../index.html")
-    site = _Folder(out / FOLDER)
+    site = _SiteFolder(out / FOLDER)
     links = run_links(loaded, pages)
     for table in tables:
         here = f"{table.name}.html"
@@ -72,7 +72,7 @@ def make_site(
     return out / "index.html"
 
 
-class _Folder:
+class _SiteFolder:
     """Pages of ours in one folder."""
 
     def __init__(self, path: Path) -> None:

@@ -10,53 +10,17 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.plan.suite import Arm
+from reports.paper.comparison import LITTLE, Comparison, Side
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.select import belongs
 from reports.stats.measures import MEASURES
 from reports.stats.statistics import ALPHA, Summary, holm, paired_p, summary, within_slope
 
 Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
-LITTLE = 1.1  # the most that counts as "little or no" extra cost: the bound is ours, the words are the paper's
-
-
-@dataclass(frozen=True)
-class Side:
-    """An arm's measure, under the noise of the cell or under one of its own."""
-
-    arm: str
-    measure: str = "accuracy"
-    level: str = ""
-
-    @property
-    def text(self) -> str:
-        """How rows of tables name it."""
-        return f"{self.arm}{f', noise {self.level}' if self.level else ''}: {MEASURES[self.measure].title}"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """`a` minus `b` (or minus nothing), which the claim needs to be above zero, or below where `sign` is -1.
-
-    kind: "difference"; "trend", whether the difference grows with the noise, in points per 10 points of noise; "ratio",
-    whether `a` is at most LITTLE times `b`. Only those that `decides` count for the claim's verdict.
-    """
-
-    text: str
-    a: Side
-    b: Side | None = None
-    sign: int = 1
-    kind: Literal["difference", "trend", "ratio"] = "difference"
-    decides: bool = True
-    only: tuple[str, ...] = ()  # the noises it is of, all of the claim's if empty
-
-    @property
-    def sides(self) -> tuple[Side, ...]:
-        """What is compared."""
-        return (self.a,) if self.b is None else (self.a, self.b)
 
 
 @dataclass(frozen=True, order=True)
-class Cell:
+class Condition:
     """A data set under one noise. `level`: as noise_label spells it, or the kind alone where it has its own labels."""
 
     dataset: str
@@ -70,7 +34,7 @@ class Outcome:
 
     comparison: Comparison
     digits: int
-    cells: Mapping[Cell, Summary]
+    cells: Mapping[Condition, Summary]
     pairs: int
     favour: int  # pairs (of a trend: seeds) on the claim's side
     center: float | None
@@ -94,24 +58,24 @@ class Values:
 
     def __init__(self, loaded: Loaded, rows: Sequence[Mapping[str, Any]], arms: Mapping[str, Arm]) -> None:
         self._loaded = loaded
-        self._runs: dict[tuple[str, Cell], dict[int, Mapping[str, Any]]] = {}
+        self._runs: dict[tuple[str, Condition], dict[int, Mapping[str, Any]]] = {}
         for row in rows:
             own = ":" in row["noise_kind"]
             level = row["noise_kind"] if own else noise_label(row["noise"], row["noise_kind"])
-            cell = Cell(row["dataset"], round(float(row["noise"]), 6), level)
+            cell = Condition(row["dataset"], round(float(row["noise"]), 6), level)
             for name, arm in arms.items():
                 if arm.method == row["method"] and belongs(arm, row["config"], row["overrides"]):
                     self._runs.setdefault((name, cell), {})[int(row["seed"])] = row
 
-    def cells(self, arms: Sequence[str]) -> list[Cell]:
+    def cells(self, arms: Sequence[str]) -> list[Condition]:
         """The cells in which any of these arms has runs, in order."""
         return sorted({cell for arm, cell in self._runs if arm in arms})
 
-    def runs(self, arm: str, cell: Cell) -> Mapping[int, Mapping[str, Any]]:
+    def runs(self, arm: str, cell: Condition) -> Mapping[int, Mapping[str, Any]]:
         """seed -> row of the frame."""
         return self._runs.get((arm, cell), {})
 
-    def by_seed(self, side: Side, cell: Cell) -> dict[int, float]:
+    def by_seed(self, side: Side, cell: Condition) -> dict[int, float]:
         """seed -> value, without those that are not defined."""
         if side.level and side.level != cell.level:
             others = (one for arm, one in self._runs if arm == side.arm and one.dataset == cell.dataset)
@@ -126,13 +90,13 @@ class Values:
         return {seed: value for seed, value in sorted(found.items()) if not isnan(value)}
 
 
-def compare(comparison: Comparison, values: Values, cells: Sequence[Cell]) -> Outcome:
+def compare(comparison: Comparison, values: Values, cells: Sequence[Condition]) -> Outcome:
     """Evaluate a comparison over the cells that hold both of its sides."""
     if comparison.only:
         cells = [cell for cell in cells if cell.level in comparison.only]
     if all(side.level for side in comparison.sides):  # noises of their own: once a data set
-        cells = [Cell(dataset, 0.0, "") for dataset in dict.fromkeys(cell.dataset for cell in cells)]
-    pairs: dict[tuple[Cell, int], tuple[float, float]] = {}
+        cells = [Condition(dataset, 0.0, "") for dataset in dict.fromkeys(cell.dataset for cell in cells)]
+    pairs: dict[tuple[Condition, int], tuple[float, float]] = {}
     for cell in cells:
         a = values.by_seed(comparison.a, cell)
         b = dict.fromkeys(a, 0.0) if comparison.b is None else values.by_seed(comparison.b, cell)
@@ -141,10 +105,10 @@ def compare(comparison: Comparison, values: Values, cells: Sequence[Cell]) -> Ou
     return _KINDS[comparison.kind](comparison, digits, pairs)
 
 
-Pairs = Mapping[tuple[Cell, int], tuple[float, float]]
+Pairs = Mapping[tuple[Condition, int], tuple[float, float]]
 
 
-def _by_cell(pairs: Pairs, value: Callable[[float, float], float]) -> dict[Cell, Summary]:
+def _by_cell(pairs: Pairs, value: Callable[[float, float], float]) -> dict[Condition, Summary]:
     cells = dict.fromkeys(cell for cell, _ in pairs)
     return {cell: summary([value(*both) for (of, _), both in pairs.items() if of == cell]) for cell in cells}
 
@@ -158,7 +122,7 @@ def _difference(comparison: Comparison, digits: int, pairs: Pairs) -> Outcome:
     return Outcome(comparison, digits, cells, len(gaps), favour, total.mean, total.sd, p, _over_seeds(gaps))
 
 
-def _over_seeds(gaps: Mapping[tuple[Cell, int], float]) -> float | None:
+def _over_seeds(gaps: Mapping[tuple[Condition, int], float]) -> float | None:
     """p of a t test that the mean over a seed's cells is zero; a seed of another data set is another."""
     parts: dict[Hashable, list[float]] = {}
     for (cell, seed), gap in gaps.items():

@@ -102,30 +102,6 @@ def rank_marks(samples: Mapping[str, Mapping[int, float]]) -> dict[str, str]:
     return marks
 
 
-def average_ranks(scores: np.ndarray) -> np.ndarray:
-    """Mean rank of each of K methods over N blocks; 1 is best, ties share. scores [N, K], higher is better -> [K]."""
-    from scipy.stats import rankdata
-
-    return rankdata(-scores, axis=1).mean(axis=0)
-
-
-def critical_difference(methods: int, blocks: int) -> float:
-    """Nemenyi's: average ranks closer than this are not told apart at 5 % (Demsar, JMLR 2006, section 3.2.2)."""
-    from scipy.stats import studentized_range
-
-    q = float(studentized_range.ppf(1 - ALPHA, methods, 1e6)) / sqrt(2)
-    return q * sqrt(methods * (methods + 1) / (6 * blocks))
-
-
-def friedman_p(scores: np.ndarray) -> float:
-    """p of Friedman's test that K >= 3 methods rank alike over N blocks; 1 where all are tied. scores [N, K]."""
-    from scipy.stats import friedmanchisquare
-
-    if not np.ptp(scores, axis=1).any():
-        return 1.0
-    return float(friedmanchisquare(*scores.T).pvalue)
-
-
 def within_slope(groups: Sequence[Sequence[tuple[float, float]]]) -> tuple[float | None, float | None]:
     """Slope of y over x common to all groups of (x, y), each with a level of its own, and its two-sided p.
 

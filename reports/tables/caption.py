@@ -11,7 +11,7 @@ from reports.paper.tables import DATASET_LABELS, STAND_INS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection, command, describe_setup
 from reports.stats.statistics import ALPHA
-from reports.tables.measure import Measure, undefined
+from reports.tables.cell_results import CellResult, undefined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +37,13 @@ AGAINST = (
 )
 
 
-def caption(definition: Definition, selection: Selection, measures: Sequence[Measure]) -> Iterator[str]:
+def caption(definition: Definition, selection: Selection, results: Sequence[CellResult]) -> Iterator[str]:
     """Sentences that every reader needs: protocol, data, hardware, code."""
     suite = selection.suite
     if warning := _stand_in(definition, selection):
         yield warning
     yield HOW
-    if any(item.published is not None for item in measures):
+    if any(item.published is not None for item in results):
         yield AGAINST
     for dataset in selection.datasets:
         setup = selection.setups.get(dataset)
@@ -120,12 +120,12 @@ def problems(loaded: Loaded, run_ids: Collection[str] | None = None) -> Iterator
 
 
 def notes(
-    definition: Definition, selection: Selection, measures: Sequence[Measure], loaded: Loaded, prefix: str
+    definition: Definition, selection: Selection, results: Sequence[CellResult], loaded: Loaded, prefix: str
 ) -> Iterator[Note]:
     """Footnotes: what is missing and how to fill it, what cannot be compared, what could not be read."""
     yield from (Note(remark) for remark in definition.remarks)
     for dataset in selection.datasets:
-        mine = [item for item in measures if item.dataset == dataset]
+        mine = [item for item in results if item.dataset == dataset]
         yield from _missing(dataset, selection, prefix)
         for reason in dict.fromkeys(item.reason for item in mine if item.reason):
             yield Note(f"{_label(dataset)} is not comparable with the paper: {reason}.")
@@ -146,9 +146,9 @@ def _missing(dataset: str, selection: Selection, prefix: str) -> Iterator[Note]:
         yield Note(f"{_label(dataset)}: {missing} of {expected} runs are missing. To fill them:", fill)
 
 
-def _own_against_free(dataset: str, measures: Sequence[Measure]) -> Iterator[Note]:
+def _own_against_free(dataset: str, results: Sequence[CellResult]) -> Iterator[Note]:
     """Whether the learned uncertainties are worth more than the free score, in one sentence."""
-    tested = [item for item in measures if item.free_p is not None]
+    tested = [item for item in results if item.free_p is not None]
     if not tested:
         return
     told = [item for item in tested if item.free_p is not None and item.free_p < ALPHA]
@@ -160,15 +160,15 @@ def _own_against_free(dataset: str, measures: Sequence[Measure]) -> Iterator[Not
     )
 
 
-def _oddities(dataset: str, measures: Sequence[Measure]) -> Iterator[Note]:
-    one_seed = [item for item in measures if item.own.n == 1]
+def _oddities(dataset: str, results: Sequence[CellResult]) -> Iterator[Note]:
+    one_seed = [item for item in results if item.own.n == 1]
     if one_seed:
         yield Note(f"{_label(dataset)}: {len(one_seed)} cell(s) rest on one seed: no deviation, no test, no verdict.")
-    for item in measures:
+    for item in results:
         where = f"{_label(dataset)}, {item.arm}, noise {item.noise} %, rejected {item.rejection} %"
         if undefined(item):
             yield Note(f"{where}: {undefined(item)} finished run(s) hold no such number (undefined or NaN).")
-        if item.constant and item.rejection == max(other.rejection for other in measures):
+        if item.constant and item.rejection == max(other.rejection for other in results):
             yield Note(f"{where}: one uncertainty for all images in {item.constant} run(s): a constant ranks nothing.")
         if item.own.sd == 0:
             yield Note(f"{where}: all seeds gave the same number.")

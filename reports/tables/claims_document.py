@@ -14,7 +14,7 @@ from reports.paper.claims import ARMS, CLAIMS, Claim
 from reports.paper.tables import DATASET_LABELS, STAND_INS
 from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
-from reports.stats.comparisons import Cell, Outcome, Values, Verdict, compare, judged, overall
+from reports.stats.comparisons import Condition, Outcome, Values, Verdict, compare, judged, overall
 from reports.tables.caption import evidence
 from reports.tables.claims_grids import Grid, comparison_grid, level_grid
 
@@ -26,7 +26,7 @@ REMARKS = Path(__file__).parents[1] / "released" / "remarks.toml"
 
 
 @dataclass(frozen=True)
-class Part:
+class RecipeResult:
     """A claim under one recipe. `outcomes` and `cells` are the numbers behind the tables."""
 
     recipe: str
@@ -40,11 +40,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ClaimResult:
     """A claim and what became of it, one part a recipe; no part: nothing was measured."""
 
     claim: Claim
-    parts: tuple[Part, ...]
+    parts: tuple[RecipeResult, ...]
 
     @property
     def verdicts(self) -> str:
@@ -59,7 +59,7 @@ class Document:
     """All claims."""
 
     evidence: tuple[str, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[ClaimResult, ...]
 
 
 def document(loaded: Loaded, remarks: Path = REMARKS) -> Document:
@@ -71,7 +71,7 @@ def document(loaded: Loaded, remarks: Path = REMARKS) -> Document:
     entries = []
     for claim in CLAIMS:
         parts = (_part(claim, name, values[name], checked.get(str(claim.number), "")) for name in names)
-        entries.append(Entry(claim, tuple(part for part in parts if part is not None)))
+        entries.append(ClaimResult(claim, tuple(part for part in parts if part is not None)))
     return Document(tuple(evidence(runs)), tuple(entries))
 
 
@@ -88,11 +88,11 @@ def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
     kept = []
     for _, group in runs.groupby(["dataset", "recipe"], sort=True):
         setup = largest(group, SETUP)
-        kept += [largest(lot, ["config_key"]) for _, lot in setup.groupby(["method", "settings"], sort=True)]
+        kept += [largest(group, ["config_key"]) for _, group in setup.groupby(["method", "settings"], sort=True)]
     return pd.concat(kept) if kept else runs
 
 
-def _part(claim: Claim, recipe: str, values: Values, checked: str) -> Part | None:
+def _part(claim: Claim, recipe: str, values: Values, checked: str) -> RecipeResult | None:
     sides = [side for comparison in claim.comparisons for side in comparison.sides]
     arms = list(dict.fromkeys(side.arm for side in (*sides, *claim.shown)))
     cells = _cells(claim, values.cells(arms))
@@ -106,7 +106,7 @@ def _part(claim: Claim, recipe: str, values: Values, checked: str) -> Part | Non
     shown = [side for side in sides if claim.levels and not side.level]
     if levels := level_grid((*shown, *claim.shown), values, used):
         tables.insert(0, levels)
-    return Part(
+    return RecipeResult(
         recipe=recipe,
         verdict=overall(outcomes),
         sentence=_sentence(outcomes),
@@ -118,7 +118,7 @@ def _part(claim: Claim, recipe: str, values: Values, checked: str) -> Part | Non
     )
 
 
-def _cells(claim: Claim, cells: Sequence[Cell]) -> list[Cell]:
+def _cells(claim: Claim, cells: Sequence[Condition]) -> list[Condition]:
     """The claim's cells that there are runs for; on embedded data where there are none on the claim's own."""
     if not claim.grid:
         return list(cells)
@@ -127,11 +127,11 @@ def _cells(claim: Claim, cells: Sequence[Cell]) -> list[Cell]:
     return own or [cell for cell in cells if cell.dataset in STAND_INS and _within(cell, levels)]
 
 
-def _within(cell: Cell, levels: Sequence[str]) -> bool:
+def _within(cell: Condition, levels: Sequence[str]) -> bool:
     return not levels or cell.level in levels
 
 
-def _rows(values: Values, arms: Sequence[str], cells: Sequence[Cell]) -> list[Mapping[str, Any]]:
+def _rows(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> list[Mapping[str, Any]]:
     found = {row["run_id"]: row for arm in arms for cell in cells for row in values.runs(arm, cell).values()}
     return list(found.values())
 
@@ -162,7 +162,7 @@ def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{name}{stand_in}: {describe_setup(group.iloc[0])}; {len(group)} runs, seeds {seeds}."
 
 
-def _commands(values: Values, arms: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
+def _commands(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> Iterator[str]:
     """What makes the runs: a command per data set and set of settings; finished runs are skipped."""
     grouped: dict[tuple[str, tuple[tuple[str, Any], ...]], dict[str, list[Mapping[str, Any]]]] = {}
     for cell in cells:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.paper.comparison import Side
 from reports.paper.tables import DATASET_LABELS
-from reports.stats.comparisons import Cell, Outcome, Side, Values
+from reports.stats.comparisons import Condition, Outcome, Values
 from reports.stats.measures import MEASURES
 from reports.stats.statistics import Summary, summary
 from reports.tables.table import signed, spread
@@ -20,12 +21,16 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
 
 
-def _label(cell: Cell) -> str:
+def _label(cell: Condition) -> str:
     noise = cell.level if ":" in cell.level else " % ".join(cell.level.split(" ", 1)) + (" %" * (" " not in cell.level))
     return f"{DATASET_LABELS.get(cell.dataset, cell.dataset)}, {noise}"
 
 
-def level_grid(sides: Sequence[Side], values: Values, cells: Sequence[Cell]) -> Grid | None:
+def _title(side: Side) -> str:
+    return f"{side.arm}{f', noise {side.level}' if side.level else ''}: {MEASURES[side.measure].title}"
+
+
+def level_grid(sides: Sequence[Side], values: Values, cells: Sequence[Condition]) -> Grid | None:
     """The compared numbers themselves."""
     rows = []
     measures = list(dict.fromkeys(side.measure for side in sides))
@@ -35,11 +40,11 @@ def level_grid(sides: Sequence[Side], values: Values, cells: Sequence[Cell]) -> 
             digits = MEASURES[side.measure].digits
             if not digits:  # whole numbers, the same for every seed
                 found = [Summary(item.n, item.mean) for item in found]
-            rows.append((side.text, *(f"{spread(item, digits)} ({item.n})" if item.n else "–" for item in found)))
+            rows.append((_title(side), *(f"{spread(item, digits)} ({item.n})" if item.n else "–" for item in found)))
     return Grid(("number", *map(_label, cells)), tuple(rows)) if rows else None
 
 
-def comparison_grid(outcomes: Sequence[Outcome], cells: Sequence[Cell]) -> Grid:
+def comparison_grid(outcomes: Sequence[Outcome], cells: Sequence[Condition]) -> Grid:
     """Differences by cell and over all pairs, with test and verdict."""
     rows = []
     for one in outcomes:

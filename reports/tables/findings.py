@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from reports.figures.ranks import average
 from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, TABLES, Definition
-from reports.render.render import escape_markdown
 from reports.runs.frame import Loaded
+from reports.stats.ranks import average
 from reports.stats.statistics import ALPHA
+from reports.tables.cell_results import CellResult
 from reports.tables.claims_document import Document
 from reports.tables.table import Table
 
 Status = Literal["holds", "open", "does not hold", "not tested"]
-Cell = Mapping[str, Any]  # a row of a table's CSV (reports/measure.py)
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ def findings(tables: Sequence[Table]) -> list[Section]:
     sections = []
     for table in (table for table in tables if table.name in TABLES):
         definition = TABLES[table.name]
-        for dataset in dict.fromkeys(str(cell["dataset"]) for cell in table.records):
-            cells = [cell for cell in table.records if cell["dataset"] == dataset]
+        for dataset in dict.fromkeys(cell.dataset for cell in table.results):
+            cells = [cell for cell in table.results if cell.dataset == dataset]
             label = DATASET_LABELS.get(dataset, dataset)
             setting = " ".join(text for text in table.caption if text.startswith((f"{label}: ", f"{label} stands in")))
             found = tuple(_of(definition, dataset, cells))
@@ -78,20 +77,20 @@ def over_all(
         yield Section("figures", "Average ranks", "", tuple(Finding("open", text) for text in dict.fromkeys(ranked)))
 
 
-def _of(definition: Definition, dataset: str, cells: Sequence[Cell]) -> Iterator[Finding]:
-    if not any(cell["n"] for cell in cells):
+def _of(definition: Definition, dataset: str, cells: Sequence[CellResult]) -> Iterator[Finding]:
+    if not any(cell.own.n for cell in cells):
         yield Finding("not tested", "There is nothing to compare.")
         return
     yield from _best(definition, dataset, cells)
     yield from _numbers(cells)
     yield from _free(cells)
-    short = sum(int(cell["n"]) < int(cell["expected"]) for cell in cells)
+    short = sum(cell.own.n < cell.expected for cell in cells)
     if short:
         yield Finding("open", f"{short} of {len(cells)} cells have fewer runs than planned.")
 
 
-def _step(definition: Definition, cell: Cell) -> int:
-    return int(cell["noise"] if definition.axis == "noise" else cell["rejected"])
+def _step(definition: Definition, cell: CellResult) -> int:
+    return cell.noise if definition.axis == "noise" else cell.rejection
 
 
 def _claimed(definition: Definition, dataset: str, step: int) -> str | None:
@@ -109,12 +108,12 @@ def _claimed(definition: Definition, dataset: str, step: int) -> str | None:
     return Counter(winners).most_common(1)[0][0] if winners else None
 
 
-def _best(definition: Definition, dataset: str, cells: Sequence[Cell]) -> Iterator[Finding]:
+def _best(definition: Definition, dataset: str, cells: Sequence[CellResult]) -> Iterator[Finding]:
     """The paper's ranking: is its best method the best here?"""
     axis = "noise" if definition.axis == "noise" else "rejected"
     for step in dict.fromkeys(_step(definition, cell) for cell in cells):
         arm = _claimed(definition, dataset, step)
-        known = {str(cell["arm"]): cell for cell in cells if _step(definition, cell) == step and cell["n"]}
+        known = {cell.arm: cell for cell in cells if _step(definition, cell) == step and cell.own.n}
         if arm is None:
             continue
         where = f"at {step} % {axis}" if len({_step(definition, cell) for cell in cells}) > 1 else "here"
@@ -122,24 +121,24 @@ def _best(definition: Definition, dataset: str, cells: Sequence[Cell]) -> Iterat
         if arm not in known or len(known) < 2:
             yield Finding("not tested", f"{claim}No finished runs to compare.")
             continue
-        first = max(known, key=lambda name: known[name]["mean"])
+        first = max(known, key=lambda name: known[name].own.mean or 0)
         mine, top = known[arm], known[first]
-        versus = f"{arm} {mine['mean']:.2f}, {first} {top['mean']:.2f}"
-        if arm == first and mine["significance"] == "best":
-            yield Finding("holds", f"{claim}It is, significantly ({mine['mean']:.2f}).")
+        versus = f"{arm} {mine.own.mean:.2f}, {first} {top.own.mean:.2f}"
+        if arm == first and mine.mark == "best":
+            yield Finding("holds", f"{claim}It is, significantly ({mine.own.mean:.2f}).")
         elif arm == first:
-            yield Finding("open", f"{claim}It has the highest mean ({mine['mean']:.2f}), but not significantly so.")
-        elif mine["significance"] == "tie":
+            yield Finding("open", f"{claim}It has the highest mean ({mine.own.mean:.2f}), but not significantly so.")
+        elif mine.mark == "tie":
             yield Finding("open", f"{claim}It is not told apart from the best ({versus}).")
-        elif min(mine["n"], top["n"]) < 2:
+        elif min(mine.own.n, top.own.n) < 2:
             yield Finding("open", f"{claim}It is lower, on one seed ({versus}).")
         else:
             yield Finding("does not hold", f"{claim}It is lower ({versus}).")
 
 
-def _numbers(cells: Sequence[Cell]) -> Iterator[Finding]:
+def _numbers(cells: Sequence[CellResult]) -> Iterator[Finding]:
     """The paper's numbers: are they met?"""
-    told = Counter(str(cell["verdict"]) for cell in cells if cell["verdict"])
+    told = Counter(cell.verdict for cell in cells if cell.verdict)
     compared = told["reproduced"] + told["above"] + told["below"]
     if compared:
         status: Status = "does not hold" if told["below"] else "holds"
@@ -150,19 +149,19 @@ def _numbers(cells: Sequence[Cell]) -> Iterator[Finding]:
     if told["one seed"]:
         yield Finding("open", f"{told['one seed']} cells rest on one seed: no interval to hold the paper against.")
     if told["not comparable"]:
-        reason = next(str(cell["reason"]) for cell in cells if cell["verdict"] == "not comparable")
+        reason = next(cell.reason for cell in cells if cell.verdict == "not comparable")
         text = f"{told['not comparable']} cells are not comparable with the published number: {reason}."
         yield Finding("not tested", text)
 
 
-def _free(cells: Sequence[Cell]) -> Iterator[Finding]:
+def _free(cells: Sequence[CellResult]) -> Iterator[Finding]:
     """Each arm's learned uncertainty against 1 - max softmax of the same logits."""
-    for arm in dict.fromkeys(str(cell["arm"]) for cell in cells):
-        tested = [cell for cell in cells if cell["arm"] == arm and cell["own_against_free_p"] is not None]
+    for arm in dict.fromkeys(cell.arm for cell in cells):
+        tested = [cell for cell in cells if cell.arm == arm and cell.free_p is not None]
         if not tested:
             continue
-        told = [cell for cell in tested if cell["own_against_free_p"] < ALPHA]
-        better = sum(cell["mean"] > cell["free_mean"] for cell in told)
+        told = [cell for cell in tested if cell.free_p is not None and cell.free_p < ALPHA]
+        better = sum((cell.own.mean or 0) > (cell.free.mean or 0) for cell in told)
         worse = len(told) - better
         status: Status = "does not hold" if worse else "holds" if better == len(tested) else "open"
         yield Finding(
@@ -170,13 +169,3 @@ def _free(cells: Sequence[Cell]) -> Iterator[Finding]:
             f"Rejecting by {arm}'s own uncertainty beats 1 − max softmax significantly in {better} of {len(tested)} "
             f"cells, is significantly worse in {worse}, not told apart in {len(tested) - len(told)}.",
         )
-
-
-def markdown(sections: Sequence[Section]) -> str:
-    """The findings as `findings.md`."""
-    lines = ["# Findings", ""]
-    for section in sections:
-        lines += [f"## {escape_markdown(section.title)}", "", escape_markdown(section.setting), ""]
-        lines += [f"- **{finding.status}**: {escape_markdown(finding.text)}" for finding in section.findings]
-        lines.append("")
-    return "\n".join(lines)

@@ -1,9 +1,9 @@
-"""From measures to a table on paper: rows, column groups, caption and footnotes; no format yet (reports/render.py)."""
+"""From results to a table on paper: rows, column groups, caption and footnotes; no format yet (reports/render/)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reports.paper import numbers
@@ -12,21 +12,31 @@ from reports.runs.frame import Loaded
 from reports.runs.select import Selection
 from reports.stats.statistics import ALPHA, Summary
 from reports.tables.caption import Note, caption, notes
-from reports.tables.measure import Measure, measure, undefined
+from reports.tables.cell_results import CellResult, cell_results, undefined
 
 
 @dataclass(frozen=True)
 class Value:
     """What stands in one field. `number` is for sorting, `run_ids` are the runs behind it.
 
-    `remark` says at the number itself what is wrong with it.
+    `remark` says at the number itself what is wrong with it, `kind` what else a page may show by its colour.
     """
 
     text: str
-    mark: str = ""  # "best" (bold) or "tie" or "missing"
+    mark: str = ""  # "best" (bold) or "tie"
     number: float | None = None
     run_ids: tuple[str, ...] = ()
     remark: str = ""
+    kind: str = ""  # "none", "missing", "reproduced", "above", "below"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. `value` writes a cell's result in it; None in tables whose rows come whole."""
+
+    title: str
+    value: Callable[[CellResult], Value] | None = None
+    measured: bool = True  # whether its numbers come from runs
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,12 @@ class Group:
     """Columns that belong to one data set."""
 
     title: str
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+
+def titled(*titles: str) -> Group:
+    """Columns of a table whose rows come whole."""
+    return Group("", tuple(Column(title) for title in titles))
 
 
 @dataclass(frozen=True)
@@ -59,28 +74,34 @@ class Table:
     caption: tuple[str, ...]
     notes: tuple[Note, ...]
     records: tuple[Mapping[str, str | float | None], ...]
+    results: tuple[CellResult, ...] = ()  # of the paper's tables
 
 
-NONE = Value("–")
+NONE = Value("–", kind="none")
 
 
 def build_table(definition: Definition, selection: Selection, loaded: Loaded, prefix: str) -> Table:
     """Lay out one table. `prefix` is how the user calls bench.py (for the commands that fill missing cells)."""
-    measures = measure(definition, selection)
+    results = cell_results(definition, selection)
     reference = [name for name in numbers.datasets(definition.name) if name not in selection.datasets]
-    columns = {dataset: _columns(definition, dataset, measures) for dataset in selection.datasets}
+    lost = Counter(problem.folder.parts[-4:-1] for problem in loaded.unreadable)
+    columns = {dataset: _columns(definition, dataset, results, lost) for dataset in selection.datasets}
     groups = [Group(DATASET_LABELS.get(name, name), tuple(columns[name])) for name in selection.datasets]
-    groups += [Group(f"{DATASET_LABELS.get(name, name)} (paper)", ("published",)) for name in reference]
+    groups += [Group(f"{DATASET_LABELS.get(name, name)} (paper)", (PUBLISHED,)) for name in reference]
     single_axis = definition.axis == "rejection" and definition.rates == (0,)
     axis = "noise (%)" if definition.axis == "noise" else "rejected (%)"
     rows = [_quoted_row(definition, name, value, columns, reference) for name, value in _quoted(definition)]
-    lost = Counter(problem.folder.parts[-4:-1] for problem in loaded.unreadable)
-    by_key: dict[tuple[int, int, str], dict[str, Measure]] = {}
-    for item in measures:
+    by_key: dict[tuple[int, int, str], dict[str, CellResult]] = {}
+    for item in results:
         by_key.setdefault((item.noise, item.rejection, item.arm), {})[item.dataset] = item
     for (noise, rate, arm), items in by_key.items():
         step = noise if definition.axis == "noise" else rate
-        values = [_value(name, items[dataset], lost) for dataset in selection.datasets for name in columns[dataset]]
+        values = [
+            column.value(items[dataset])
+            for dataset in selection.datasets
+            for column in columns[dataset]
+            if column.value is not None
+        ]
         values += [_published(_reference(definition, dataset, arm, step)) for dataset in reference]
         rows.append(Row((arm,) if single_axis else (str(step), arm), tuple(values), f"{step}"))
     return Table(
@@ -90,53 +111,44 @@ def build_table(definition: Definition, selection: Selection, loaded: Loaded, pr
         keys=("method",) if single_axis else (axis, "method"),
         groups=tuple(groups),
         rows=tuple(rows),
-        caption=tuple(caption(definition, selection, measures)),
-        notes=tuple(notes(definition, selection, measures, loaded, prefix)),
-        records=tuple(item.record() for item in measures),
+        caption=tuple(caption(definition, selection, results)),
+        notes=tuple(notes(definition, selection, results, loaded, prefix)),
+        results=tuple(results),
+        records=tuple(item.record() for item in results),
     )
 
 
-def _columns(definition: Definition, dataset: str, measures: Sequence[Measure]) -> list[str]:
-    mine = [item for item in measures if item.dataset == dataset]
-    names = ["accuracy" if definition.rates == (0,) else "own"]
+def _columns(
+    definition: Definition, dataset: str, results: Sequence[CellResult], lost: Counter[tuple[str, ...]]
+) -> list[Column]:
+    """The columns of a data set. lost: records that cannot be read, by place."""
+    mine = [item for item in results if item.dataset == dataset]
+    columns = [Column("accuracy" if definition.rates == (0,) else "own", _own)]
     if definition.free_score:
-        names += ["by 1 − max softmax", "own − free"]
+        columns += [Column("by 1 − max softmax", lambda item: _plain(item.free)), Column("own − free", _own_less_free)]
     if definition.both_directions:
-        names += ["reversed"]
-    names += ["n"]
+        columns += [Column("reversed", lambda item: _plain(item.reverse))]
+    columns += [Column("n", lambda item: _runs(item, lost))]
     if dataset in numbers.datasets(definition.name):
-        names += ["published", "difference", "verdict"]
+        columns += [PUBLISHED, Column("difference", _difference), Column("verdict", _verdict)]
     if any(item.validation.n for item in mine):
-        names += ["best-on-validation"]
-    return [*names, "best-on-test (oracle)"]
+        columns += [Column("best-on-validation", lambda item: _plain(item.validation))]
+    return [*columns, Column("best-on-test (oracle)", lambda item: _plain(item.oracle))]
 
 
-def _value(column: str, item: Measure, unreadable: Counter[tuple[str, ...]]) -> Value:
-    """The field of a column, by the column's title. unreadable: records that cannot be read, by place."""
-    match column:
-        case "accuracy" | "own":
-            if item.own.n == 0:
-                return Value("missing" if item.runs == 0 else "undefined", "missing", None, item.run_ids)
-            return Value(spread(item.own), item.mark, item.own.mean, item.run_ids, _ranks_nothing(item))
-        case "by 1 − max softmax":
-            return _plain(item.free)
-        case "own − free":
-            return _free_difference(item)
-        case "reversed":
-            return _plain(item.reverse)
-        case "n":
-            return Value(_count(item), "", float(item.own.n), (), _unread(item, unreadable))
-        case "published":
-            return _published(item.published)
-        case "difference":
-            return NONE if item.difference is None else Value(signed(item.difference), "", item.difference)
-        case "verdict":
-            return Value(item.verdict or "–")
-        case "best-on-validation":
-            return _plain(item.validation)
-        case "best-on-test (oracle)":
-            return _plain(item.oracle)
-    raise KeyError(column)
+def _own(item: CellResult) -> Value:
+    if item.own.n == 0:
+        return Value("missing" if item.runs == 0 else "undefined", run_ids=item.run_ids, kind="missing")
+    return Value(spread(item.own), item.mark, item.own.mean, item.run_ids, _ranks_nothing(item))
+
+
+def _difference(item: CellResult) -> Value:
+    return NONE if item.difference is None else Value(signed(item.difference), "", item.difference)
+
+
+def _verdict(item: CellResult) -> Value:
+    told = item.verdict in ("reproduced", "above", "below")
+    return Value(item.verdict, kind=item.verdict if told else "") if item.verdict else NONE
 
 
 def spread(value: Summary, digits: int = 2) -> str:
@@ -153,21 +165,32 @@ def signed(value: float, digits: int = 2) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
+def marked(value: Value, bold: Callable[[str], str]) -> str:
+    """The text with its mark: bold for the best, ≈ where it is not told apart from the best."""
+    if value.mark == "best":
+        return bold(value.text)
+    return f"{value.text} ≈" if value.mark == "tie" else value.text
+
+
 def _plain(value: Summary) -> Value:
-    return Value(spread(value), "", value.mean)
+    return NONE if value.mean is None else Value(spread(value), "", value.mean)
 
 
-def _count(item: Measure) -> str:
+def _runs(item: CellResult, lost: Counter[tuple[str, ...]]) -> Value:
+    return Value(_count(item), "", float(item.own.n), (), _unread(item, lost))
+
+
+def _count(item: CellResult) -> str:
     text = f"{item.own.n}" if item.own.n >= item.expected else f"{item.own.n} of {item.expected}"
     return f"{text} ({undefined(item)} undefined)" if undefined(item) else text
 
 
-def _ranks_nothing(item: Measure) -> str:
+def _ranks_nothing(item: CellResult) -> str:
     """Rejecting by a constant is rejecting at random."""
     return "constant uncertainty" if item.constant and item.rejection else ""
 
 
-def _unread(item: Measure, unreadable: Counter[tuple[str, ...]]) -> str:
+def _unread(item: CellResult, unreadable: Counter[tuple[str, ...]]) -> str:
     """Records of this data set, method and noise that cannot be read, where runs are missing."""
     lost = sum(
         count
@@ -177,7 +200,7 @@ def _unread(item: Measure, unreadable: Counter[tuple[str, ...]]) -> str:
     return f"{lost} unreadable" if lost and item.runs < item.expected else ""
 
 
-def _free_difference(item: Measure) -> Value:
+def _own_less_free(item: CellResult) -> Value:
     if item.own.mean is None or item.free.mean is None:
         return NONE
     difference = item.own.mean - item.free.mean
@@ -191,6 +214,9 @@ def _published(value: numbers.PaperNumber | None) -> Value:
     return Value(spread(Summary(value.runs, value.mean, value.sd)), "", value.mean)
 
 
+PUBLISHED = Column("published", lambda item: _published(item.published), measured=False)
+
+
 def _reference(definition: Definition, dataset: str, arm: str, step: int) -> numbers.PaperNumber | None:
     return numbers.lookup(definition.name, dataset, definition.published_rows.get(arm, arm), step)
 
@@ -200,13 +226,13 @@ def _quoted(definition: Definition) -> list[tuple[str, float]]:
 
 
 def _quoted_row(
-    definition: Definition, name: str, value: float, columns: dict[str, list[str]], reference: Sequence[str]
+    definition: Definition, name: str, value: float, columns: dict[str, list[Column]], reference: Sequence[str]
 ) -> Row:
     """Another system as the paper quotes it: a published number and nothing measured."""
     own = numbers.datasets(definition.name)
     quoted = _published(numbers.PaperNumber(value))
     values = [
-        quoted if dataset in own and column == "published" else NONE
+        quoted if dataset in own and column is PUBLISHED else NONE
         for dataset, names in columns.items()
         for column in names
     ]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from reports.runs.frame import Loaded
-from reports.stats.statistics import ALPHA, holm, paired_p, summary
+from reports.runs.groups import SeedGroup, seed_groups
+from reports.stats.statistics import ALPHA, Summary, holm, paired_p, summary
 from reports.tables.caption import Note, evidence, problems
-from reports.tables.summary import KEYS, Lot, lots, plain
-from reports.tables.table import Group, Row, Table, Value, spread
+from reports.tables.summary import KEYS, plain
+from reports.tables.table import Row, Table, Value, spread, titled
 
 # name -> (column title, factor, digits, whether larger is better)
 _RANKING: dict[str, tuple[str, float, int, bool]] = {
@@ -26,52 +27,54 @@ _CALIBRATION: dict[str, tuple[str, float, int]] = {
     "nll": ("NLL (nats)", 1, 3),
     "brier": ("Brier", 1, 3),
 }
-Scored = list[tuple[Lot, list[dict[str, float]]]]
+Scored = list[tuple[SeedGroup, list[dict[str, float]]]]
 
 
 def scored(loaded: Loaded, datasets: Sequence[str] | None = None, recipe: str | None = None) -> Scored:
-    """Every lot with the scores of its runs, computed from their stored predictions."""
-    return [(lot, [loaded.scores(folder) for folder in lot.runs["folder"]]) for lot in lots(loaded, datasets, recipe)]
+    """Every group with the scores of its runs, computed from their stored predictions."""
+    return [
+        (group, [loaded.scores(folder) for folder in group.runs["folder"]])
+        for group in seed_groups(loaded, datasets, recipe)
+    ]
 
 
-def _by_seed(lot: Lot, found: Sequence[Mapping[str, float]], name: str, factor: float) -> dict[int, float]:
+def _by_seed(group: SeedGroup, found: Sequence[Mapping[str, float]], name: str, factor: float) -> dict[int, float]:
     nan = float("nan")
-    return {int(s): factor * part.get(name, nan) for s, part in zip(lot.runs["seed"], found, strict=True)}
+    return {int(s): factor * part.get(name, nan) for s, part in zip(group.runs["seed"], found, strict=True)}
 
 
 def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
     """The method's own uncertainty and the free score in adjacent rows; bold where one is significantly better."""
     cells = [
-        tuple(_by_seed(lot, found, f"{kind}.{name}", factor) for kind in ("own", "free"))
-        for lot, found in parts
+        tuple(_by_seed(group, found, f"{kind}.{name}", factor) for kind in ("own", "free"))
+        for group, found in parts
         for name, (_, factor, _, _) in _RANKING.items()
     ]
     p_values = iter(holm([paired_p(own, free) for own, free in cells]))
     pairs = iter(cells)
     rows, records = [], []
-    for lot, found in parts:
-        own_row, free_row, record = [], [], dict(lot.record)
+    for group, found in parts:
+        own_row, free_row, record = [], [], dict(group.record)
         constant = {kind: _remark(found, f"{kind}.constant", "constant") for kind in ("own", "free")}
         for name, (_, _, digits, larger) in _RANKING.items():
             own, free = (summary(list(values.values())) for values in next(pairs))
             p = next(p_values)
             told = p is not None and p < ALPHA and own.mean is not None and free.mean is not None
             own_better = told and ((own.mean or 0) > (free.mean or 0)) == larger
-            own_row.append(Value(spread(own, digits), "best" if own_better else "", own.mean, (), constant["own"]))
-            free_mark = "best" if told and not own_better else ""
-            free_row.append(Value(spread(free, digits), free_mark, free.mean, (), constant["free"]))
+            own_row.append(_field(own, digits, own_better, constant["own"]))
+            free_row.append(_field(free, digits, told and not own_better, constant["free"]))
             record |= {f"own {name}": own.mean, f"own {name} sd": own.sd, f"free {name}": free.mean}
             record |= {f"free {name} sd": free.sd, f"{name} p": p}
-        n = _count(lot, found)
-        block = " ".join(lot.keys)
-        rows += [Row((*lot.keys, "own"), (n, *own_row), block), Row((*lot.keys, "free"), (n, *free_row), block)]
+        n = _count(group, found)
+        block = " ".join(group.keys)
+        rows += [Row((*group.keys, "own"), (n, *own_row), block), Row((*group.keys, "free"), (n, *free_row), block)]
         records.append(record)
     return Table(
         name="uncertainty",
         heading="Uncertainty",
         title="The learned uncertainty beside 1 − max softmax of the same logits",
         keys=(*KEYS, "score"),
-        groups=(Group("", ("n", *(title for title, *_ in _RANKING.values()))),),
+        groups=(titled("n", *(title for title, *_ in _RANKING.values())),),
         rows=tuple(rows),
         caption=(
             "own: the method's own uncertainty (for the baseline, for which the paper names none: 1 − max softmax); "
@@ -87,28 +90,33 @@ def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
     )
 
 
+def _field(value: Summary, digits: int, best: bool, remark: str) -> Value:
+    text, kind = spread(value, digits), "none" if value.mean is None else ""
+    return Value(text, "best" if best else "", value.mean, (), remark, kind)
+
+
 def calibration_table(parts: Scored, loaded: Loaded) -> Table:
     """Calibration of the softmax, and what relabelling did."""
     rows, records = [], []
-    for lot, found in parts:
+    for group, found in parts:
         values = {
-            name: summary(list(_by_seed(lot, found, name, factor).values()))
+            name: summary(list(_by_seed(group, found, name, factor).values()))
             for name, (_, factor, _) in _CALIBRATION.items()
         }
-        relabel = {name: lot.percent(f"relabel.{name}") for name in ("precision", "recall")}
+        relabel = {name: summary(group.percent(f"relabel.{name}")) for name in ("precision", "recall")}
         fields = [plain(values[name], digits) for name, (_, _, digits) in _CALIBRATION.items()]
-        n = _count(lot, found)
-        rows.append(Row(lot.keys, (n, *fields, *(plain(value, 1) for value in relabel.values())), lot.keys[0]))
+        n = _count(group, found)
+        rows.append(Row(group.keys, (n, *fields, *(plain(value, 1) for value in relabel.values())), group.keys[0]))
         both = {**values, **{f"relabel_{name}": value for name, value in relabel.items()}}
         parted = {f"{name} {part}": getattr(v, part) for name, v in both.items() for part in ("mean", "sd")}
-        records.append({**lot.record, **parted})
+        records.append({**group.record, **parted})
     titles = (*(title for title, *_ in _CALIBRATION.values()), "relabel precision (%)", "relabel recall (%)")
     return Table(
         name="calibration",
         heading="Calibration",
         title="Calibration of the softmax on the test set, and relabelling",
         keys=KEYS,
-        groups=(Group("", ("n", *titles)),),
+        groups=(titled("n", *titles),),
         rows=tuple(rows),
         caption=(
             "Mean ± standard deviation over seeds, last epoch. ECE: 15 bins of equal width; adaptive: of equally many "
@@ -125,7 +133,7 @@ def _evidence(parts: Scored) -> Iterator[str]:
     import pandas as pd
 
     if parts:
-        yield from evidence(pd.concat([lot.runs for lot, _ in parts]))
+        yield from evidence(pd.concat([group.runs for group, _ in parts]))
 
 
 def _remark(found: Sequence[Mapping[str, float]], name: str, text: str) -> str:
@@ -134,12 +142,12 @@ def _remark(found: Sequence[Mapping[str, float]], name: str, text: str) -> str:
     return "" if not count else text if count == known else f"{text} in {count} of {known}"
 
 
-def _count(lot: Lot, found: Sequence[Mapping[str, float]]) -> Value:
+def _count(group: SeedGroup, found: Sequence[Mapping[str, float]]) -> Value:
     """How many runs have usable predictions, and whether they tell classes apart at all."""
     known = sum(bool(part) for part in found)
     text = f"{known}" if known == len(found) else f"{known} of {len(found)}"
     remark = _remark(found, "one_class", "one class predicted")
-    return Value(text, "", float(known), tuple(lot.runs["run_id"]), remark)
+    return Value(text, "", float(known), tuple(group.runs["run_id"]), remark)
 
 
 def _degenerate(parts: Scored) -> Iterator[Note]:
@@ -149,7 +157,7 @@ def _degenerate(parts: Scored) -> Iterator[Note]:
         ("one class predicted for every image", lambda part: part.get("one_class") == 1),
         ("one uncertainty for every image: it ranks nothing", lambda part: part.get("own.constant") == 1),
     )
-    for lot, found in parts:
+    for group, found in parts:
         for text, test in tests:
             if count := sum(map(test, found)):
-                yield Note(f"{', '.join(lot.keys)}: {text} in {count} of {len(found)} run(s).")
+                yield Note(f"{', '.join(group.keys)}: {text} in {count} of {len(found)} run(s).")

@@ -15,9 +15,9 @@ import numpy as np
 from scipy import stats
 
 from reports.paper.claims import ARMS, CLAIMS
+from reports.paper.comparison import Side
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.predictions import predictions, scores_of_run
-from reports.stats.comparisons import Side
 from reports.stats.measures import MEASURES
 
 Records = list[tuple[Path, dict[str, Any]]]

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.stats.comparisons import Cell, Comparison, Outcome, Side, _difference, _ratio, _trend, judged, overall
-from reports.stats.statistics import friedman_p, within_slope
+from reports.paper.comparison import Comparison, Side
+from reports.stats.comparisons import Condition, Outcome, _difference, _ratio, _trend, judged, overall
+from reports.stats.ranks import friedman_p
+from reports.stats.statistics import within_slope
 
 A, B = Side("rul", "seconds"), Side("baseline", "seconds")
 
 
-def pairs(values: dict[str, list[tuple[float, float]]]) -> dict[tuple[Cell, int], tuple[float, float]]:
+def pairs(values: dict[str, list[tuple[float, float]]]) -> dict[tuple[Condition, int], tuple[float, float]]:
     return {
-        (Cell("x", float(level) / 100, level), seed): both
+        (Condition("x", float(level) / 100, level), seed): both
         for level, several in values.items()
         for seed, both in enumerate(several)
     }

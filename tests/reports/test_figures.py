@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from reports.build import build
+from reports.figures.evaluation import _rejection_curve
 from reports.figures.mixing import _mixing_losses
 from reports.figures.ranks import cliques
-from reports.figures.scores import _rejection_curve
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
@@ -93,8 +93,8 @@ def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
 
 
 def test_constant_uncertainty_and_one_class(tmp_path: Path, runs: Writer) -> None:
+    from reports.figures.evaluation import histograms, rejection
     from reports.figures.panels import panels
-    from reports.figures.scores import histograms, rejection
     from reports.runs.frame import load
 
     add(runs(method="scn"), test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))

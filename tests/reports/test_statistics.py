@@ -9,10 +9,9 @@ import pytest
 from scipy import stats
 
 from reports.paper.numbers import PaperNumber
+from reports.stats.ranks import average_ranks, critical_difference
 from reports.stats.statistics import (
     Summary,
-    average_ranks,
-    critical_difference,
     holm,
     interval,
     paired_p,

@@ -16,7 +16,7 @@ import submitit
 from benchmarks.launch import estimate
 from benchmarks.launch.environment import MALLOC
 from benchmarks.launch.journal import Launch
-from benchmarks.launch.run_queue import Outcome, Watch
+from benchmarks.launch.run_queue import RunsOutcome, Watch
 from benchmarks.launch.slurm import packing, scheduler
 from benchmarks.launch.slurm.job import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
@@ -50,7 +50,7 @@ class SlurmJobs:
         self.minutes = 0
         _printable(self.launch.folder(context.runs))
 
-    def estimate(self, specs: Sequence[RunSpec], splits: estimate.Loaded) -> list[float]:
+    def estimate(self, specs: Sequence[RunSpec], splits: estimate.LoadedSplits) -> list[float]:
         """Seconds of each run by itself, on nodes that cannot be asked."""
         gpu, unknown = self.settings.gpus_per_node > 0, packing.UNKNOWN_SECONDS
         return [*estimate.each_elsewhere(specs, self.context, splits, gpu=gpu, unknown=unknown).values()]
@@ -75,7 +75,7 @@ class SlurmJobs:
             executor.parameters["map_count"] = len(self.tasks)
         return executor._make_submission_file_text(executor._submitit_command_str, "")
 
-    def run(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome | None:
+    def run(self, specs: Sequence[RunSpec], watch: Watch) -> RunsOutcome | None:
         """Submit what was announced and, if asked to, follow all of `specs` to their end; otherwise None."""
         if self.tasks:
             self._submit()
@@ -110,9 +110,9 @@ class SlurmJobs:
         finally:
             os.environ |= inherited
 
-    def _follow(self, specs: Sequence[RunSpec], watch: Watch) -> Outcome:
+    def _follow(self, specs: Sequence[RunSpec], watch: Watch) -> RunsOutcome:
         """The runs' states from their files, and from the queue for those that have left none, until none is open."""
-        outcome, survey = Outcome(), RunsStatus(self.context.runs)
+        outcome, survey = RunsOutcome(), RunsStatus(self.context.runs)
         open_runs = {spec.run_id: spec for spec in specs}
         gone: dict[str, float] = {}
         while open_runs:

@@ -13,7 +13,7 @@ from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
-from benchmarks.train import checkpoint, weights
+from benchmarks.train import checkpoint, final_weights
 from benchmarks.train.build import build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
@@ -133,7 +133,7 @@ def test_resuming_gives_the_undisturbed_record(specs, do, monkeypatch, name):
 def test_a_truncated_checkpoint_falls_back_to_the_one_before(specs, do, monkeypatch, caplog):
     (spec,) = specs("baseline", epochs=3)
     undisturbed = results(do(spec, "undisturbed"))
-    monkeypatch.setattr(weights, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(final_weights, "save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         do(spec, "disturbed")
     monkeypatch.undo()
@@ -148,12 +148,12 @@ def test_final_weights_are_whole_and_of_their_run(specs, do, tmp_path):
     (spec,) = specs("rul", epochs=1)
     folder = do(spec)
     assert not folder.checkpoint.exists(), "the training state goes once the record is there"
-    found = weights.load(folder.weights, spec.run_id)
+    found = final_weights.load(folder.weights, spec.run_id)
     splits = Digits(tmp_path).load(None)
     build_method(spec, splits.train).load_state_dict(found)  # strictly
-    assert weights.load(folder.weights, "00000000") is None
+    assert final_weights.load(folder.weights, "00000000") is None
     folder.weights.write_bytes(folder.weights.read_bytes()[:-100])
-    assert weights.load(folder.weights, spec.run_id) is None
+    assert final_weights.load(folder.weights, spec.run_id) is None
 
 
 def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):

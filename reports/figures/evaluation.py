@@ -17,7 +17,7 @@ from reports.runs.predictions import Arrays
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from reports.figures.panels import Arm, Drawing, Panel
+    from reports.figures.panels import Drawing, MethodRuns, Panel
 
 REJECTED = np.linspace(0, 0.5, 51)
 ACROSS = 5  # arms side by side: more could not be read on paper
@@ -92,7 +92,7 @@ def rejection(panel: Panel, cache: Path) -> Drawing:
     )
 
 
-def _published_points(axis: Axes, dataset: str, arm: Arm) -> None:
+def _published_points(axis: Axes, dataset: str, arm: MethodRuns) -> None:
     for table in ("table2", "table6"):
         found = [(rate, numbers.lookup(table, dataset, arm.name, rate)) for rate in (0, 10, 20, 30)]
         points = [(rate, value.mean) for rate, value in found if value is not None]
@@ -160,9 +160,9 @@ def _confusion(arrays: Arrays) -> np.ndarray:
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
 
 
-def class_names(arm: Arm, count: int) -> list[str]:
+def class_names(arm: MethodRuns, count: int) -> list[str]:
     """The classes' names, or their numbers where a record does not name them."""
-    names = arm.lot.runs["class_names"].iloc[0]
+    names = arm.group.runs["class_names"].iloc[0]
     return list(names) if len(names) == count else [str(number) for number in range(count)]
 
 
@@ -171,7 +171,7 @@ def training(panel: Panel, cache: Path) -> Drawing | None:
     figure, axes = grid(2, width=3.4, height=2.6)
     some = False
     for arm in panel.arms:
-        histories = [_history(folder) for folder in arm.lot.runs["folder"]]
+        histories = [_history(folder) for folder in arm.group.runs["folder"]]
         for axis, column, factor in ((axes[0, 0], "loss", 1), (axes[0, 1], "test_accuracy", 100)):
             curves = [factor * np.array(history[column]) for history in histories if history.get(column)]
             length = min((len(curve) for curve in curves), default=0)

@@ -1,4 +1,4 @@
-"""A selection of runs to numbers: one `Measure` a cell, with its published counterpart, verdict and significance."""
+"""A selection of runs to numbers: one `CellResult` a cell, with its published counterpart, verdict and significance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.stats.verdict import deviations, verdict
 
 
 @dataclass(frozen=True)
-class Measure:
+class CellResult:
     """One cell. All accuracies in per cent; `noise` and `rejection` in per cent too."""
 
     dataset: str
@@ -94,7 +94,7 @@ def _constant(cell: Cell) -> int:
     return int((flat & (cell.runs["last.error_auroc"] == 0.5)).sum())
 
 
-def measure(definition: Definition, selection: Selection) -> list[Measure]:
+def cell_results(definition: Definition, selection: Selection) -> list[CellResult]:
     """Every cell of a table: data sets, then the axis (noise or rejection), then arms; in the suite's order."""
     result = []
     for dataset in selection.datasets:
@@ -112,7 +112,7 @@ def measure(definition: Definition, selection: Selection) -> list[Measure]:
     return result
 
 
-def _measure(definition: Definition, cell: Cell, rate: int, reason: str) -> Measure:
+def _measure(definition: Definition, cell: Cell, rate: int, reason: str) -> CellResult:
     noise = round(100 * cell.noise)
     own = summary(list(_percent(cell.by_seed(_column("last.", rate))).values()))
     row = definition.published_rows.get(cell.arm.name, cell.arm.name)
@@ -121,7 +121,7 @@ def _measure(definition: Definition, cell: Cell, rate: int, reason: str) -> Meas
     reverse = Summary(0)
     if definition.both_directions and rate:
         reverse = summary([100 * reversed_accuracy(predictions(folder), rate / 100) for folder in cell.runs["folder"]])
-    return Measure(
+    return CellResult(
         dataset=cell.dataset,
         noise=noise,
         rejection=rate,
@@ -149,7 +149,7 @@ def _summary(cell: Cell, column: str) -> Summary:
     return summary(list(_percent(cell.by_seed(column)).values()))
 
 
-def _with_marks(column: list[Measure], cells: list[tuple[Cell, int]]) -> list[Measure]:
+def _with_marks(column: list[CellResult], cells: list[tuple[Cell, int]]) -> list[CellResult]:
     """Mark the best of each table column: the arms under one data set, noise and rejection rate."""
     samples: dict[tuple[int, int], dict[str, dict[int, float]]] = {}
     for item, (cell, rate) in zip(column, cells, strict=True):
@@ -158,7 +158,7 @@ def _with_marks(column: list[Measure], cells: list[tuple[Cell, int]]) -> list[Me
     return [replace(item, mark=marks[item.noise, item.rejection][item.arm]) for item in column]
 
 
-def _with_free_p(column: list[Measure], cells: list[tuple[Cell, int]]) -> list[Measure]:
+def _with_free_p(column: list[CellResult], cells: list[tuple[Cell, int]]) -> list[CellResult]:
     p_values = [
         paired_p(cell.by_seed(_column("last.", rate)), cell.by_seed(_column("last.free_", rate))) if rate else None
         for cell, rate in cells
@@ -166,6 +166,6 @@ def _with_free_p(column: list[Measure], cells: list[tuple[Cell, int]]) -> list[M
     return [replace(item, free_p=p) for item, p in zip(column, holm(p_values), strict=True)]
 
 
-def undefined(item: Measure) -> int:
+def undefined(item: CellResult) -> int:
     """Finished runs of a cell that have no such number (a NaN, or a metric that is not defined)."""
     return item.runs - item.own.n
