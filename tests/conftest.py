@@ -58,7 +58,7 @@ def specs(tmp_path):
             epochs=epochs,
             sets=tuple(plan.parse_set(text) for text in sets),
         )
-        return plan.resolve(request, tmp_path / "data")
+        return plan.resolve(request, request.sources(tmp_path / "data"))
 
     return resolve
 

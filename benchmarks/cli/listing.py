@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.cli.terminal import table
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.suite import SUITES
@@ -12,26 +13,20 @@ from datasets.registry import DATASETS
 from methods.registry import METHODS
 
 
-def _block(title: str, rows: Sequence[tuple[str, str]]) -> str:
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {text}" for name, text in rows)])
-
-
 def everything(data: Path, plugins: Sequence[Path] = ()) -> str:
     """Methods, data sets with where they are looked for, suites and recipes."""
     load_plugins(plugins)
-    rows = []
+    places = []
     for name, entry in DATASETS.items():
         dataset = DATASETS.load(name)(data)
         state = "embedded" if dataset.embedded else "present" if dataset.present() else "missing"
-        where = "" if dataset.embedded else f" [{dataset.folder}]"
-        rows.append((name, f"{state:<8}  {entry.summary}{where}"))
+        places.append((name, state, entry.summary, "" if dataset.embedded else str(dataset.folder)))
     return "\n\n".join(
         [
-            _block("methods", [(name, entry.summary) for name, entry in METHODS.items()]),
-            _block("data sets", rows),
-            _block("suites", SUITES.titles()),
-            _block("recipes", RECIPES.titles()),
+            table(("method", "what it is"), [(name, entry.summary) for name, entry in METHODS.items()]),
+            table(("data set", "state", "what it is", "looked for in"), places),
+            table(("suite", "what it fills"), SUITES.titles()),
+            table(("recipe", "what it is"), RECIPES.titles()),
         ]
     )
 

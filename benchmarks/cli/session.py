@@ -71,9 +71,9 @@ class Session:
         """Validate every flag of `run`. Raises UserError; nothing is written."""
         load_plugins(flags.plugin)
         request = from_flags(flags)
-        sources = Sources.of(flags.data.resolve(), request.datasets, (noise.kind for noise in request.noise))
+        sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
-        specs = plan.resolve(request, sources.data, flags.weights)
+        specs = plan.resolve(request, sources, flags.weights)
         return cls._made(flags, specs, sources, weights)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`bench.py status` and `cancel`: what `survey` finds, for people and for scripts. Torch-free."""
+"""`bench.py status` and `cancel`: what was launched and what became of it, for people and for scripts. Torch-free."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cli.terminal import table
 from benchmarks.launch.journal import Journal
 from benchmarks.launch.slurm import scheduler
 from benchmarks.launch.status import RunsStatus
@@ -22,24 +23,24 @@ WATCH_SECONDS = 5.0
 
 
 def text(runs: Path, states: Iterable[RunStatus]) -> str:
-    """Counts, then a line a run that is not done."""
+    """Counts, then a table of the runs that are not done."""
     known = [one for one in states if one.state != "absent"]
     if not known:
         return f"no runs under {runs}"
     counts = Counter(one.state for one in known)
     lines = [", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])]
+    rows: list[tuple[str, str, str]] = []
     for state in ORDER[:-1]:
         some = [one for one in known if one.state == state]
         if state == "queued" and len(some) > LISTED:
             jobs = sorted({one.job.partition("_")[0] for one in some if one.job})
-            lines.append(f"  queued   {len(some)} runs" + (f" in jobs {', '.join(jobs)}" if jobs else ""))
+            rows.append((state, f"{len(some)} runs", f"in jobs {', '.join(jobs)}" if jobs else ""))
             continue
-        for one in some:
-            lines.append(f"  {state:<8} {one.path.relative_to(runs)}  {_detail(one)}".rstrip())
-            if one.log:
-                lines.append(f"           log: {one.log}")
+        rows += [(state, str(one.path.relative_to(runs)), _detail(one)) for one in some]
+    if rows:
+        lines += ["", table(("state", "run", "detail"), rows)]
     if counts["failed"] + counts["stale"]:
-        lines.append("`python bench.py retry` runs the failed and the stale ones again, each from its last checkpoint")
+        lines += ["", "`python bench.py retry` runs the failed and the stale ones again, each from its last checkpoint"]
     return "\n".join(lines)
 
 
@@ -89,17 +90,15 @@ def _sorted(states: Iterable[RunStatus]) -> list[RunStatus]:
 
 
 def _detail(one: RunStatus) -> str:
-    progress = one.progress if one.state == "running" else None
-    if not progress:
-        return one.detail
+    progress = (one.progress if one.state == "running" else None) or {}
     speed, left = progress.get("images_per_second"), progress.get("seconds_left")
     facts = [
         one.detail,
         f"{speed:,.0f} images/s" if speed else "",
         f"{duration(left)} left" if left is not None else "",
-        f"job {one.job}" if one.job else "",
+        f"job {one.job}" if progress and one.job else "",
     ]
-    return ", ".join(filter(None, facts))
+    return ", ".join(filter(None, facts)) + (f"\nlog: {one.log}" if one.log else "")
 
 
 def _fields(runs: Path, one: RunStatus) -> dict[str, Any]:

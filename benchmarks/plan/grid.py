@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import methods
 from benchmarks.plan import recipe as recipes
+from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm, Suite
@@ -17,7 +19,6 @@ from common import dotted
 from common.errors import UserError
 from common.registry import unknown
 from datasets.augment.pipeline import Pipeline
-from datasets.noise import identity
 from datasets.registry import DATASETS
 from methods.core.backbones import BACKBONES
 from methods.core.weights import IMAGENET, sha256
@@ -38,6 +39,10 @@ class Request:
     epochs: int | None = None
     backbone: str | None = None
     sets: tuple[tuple[str, str, Any], ...] = ()  # (method or "recipe", dotted key, value), from --set
+
+    def sources(self, data: Path) -> Sources:
+        """The identities behind the names that were typed, for data sets below `data`. Raises UserError."""
+        return Sources.of(data, self.datasets, (noise.kind for noise in self.noise))
 
 
 def parse_set(text: str) -> tuple[str, str, Any]:
@@ -68,45 +73,40 @@ def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
     return Request(**{**values, **changes})
 
 
-def resolve(request: Request, data: Path, weights: Path | None = None) -> list[RunSpec]:
-    """Every run of a request, seeds outermost so that a table fills evenly.
+def resolve(request: Request, sources: Sources, weights: Path | None = None) -> list[RunSpec]:
+    """Every run of a request, seeds outermost so that a table fills evenly; a run's members stand before it.
 
     Raises UserError for an unknown name, setting or value, before anything is written.
     """
-    called = {name: DATASETS.load(name)(data).identity() for name in request.datasets}
-    kinds = {noise.kind: identity(noise.kind, data) for noise in request.noise}
-    by_dataset = {name: _recipe(request, name) for name in called}
-    pretrained = {name: _weights(recipe, data, weights) for name, recipe in by_dataset.items()}
     recipe_sets = {f"recipe.{key}": value for owner, key, value in request.sets if owner == "recipe"}
-    resolved = {
-        (row, name): _config(arm, recipe, request.sets)
-        for row, arm in enumerate(request.arms)
-        for name, recipe in by_dataset.items()
-    }
-    specs = [
-        RunSpec(
-            dataset=called[name],
-            method=arm.method,
-            noise=Noise(kind=kinds[noise.kind], ratio=noise.ratio),
-            seed=seed,
-            recipe=recipe,
-            weights=pretrained[name],
-            config=resolved[row, name][0],
-            overrides={**resolved[row, name][1], **recipe_sets},
-        )
-        for seed in request.seeds
-        for name, recipe in by_dataset.items()
-        for noise in request.noise
-        for row, arm in enumerate(request.arms)
-    ]
-    specs = [run for spec in (_with_members(spec, request.sets) for spec in specs) for run in (*spec.members, spec)]
-    chosen = {spec.method for spec in specs}
+    prepared = []  # of each data set, what all its runs share
+    for name in request.datasets:
+        recipe = _recipe(request, name)
+        settings = [(arm.method, *_config(arm, recipe, request.sets)) for arm in request.arms]
+        prepared.append((sources.identities[name], recipe, _weights(recipe, sources.data, weights), settings))
+    specs: dict[str, RunSpec] = {}
+    for seed, (dataset, recipe, pretrained, settings), noise in product(request.seeds, prepared, request.noise):
+        labels = Noise(kind=sources.identities[noise.kind], ratio=noise.ratio)
+        for method, config, changed in settings:
+            spec = RunSpec(
+                dataset=dataset,
+                method=method,
+                noise=labels,
+                seed=seed,
+                recipe=recipe,
+                weights=pretrained,
+                config=config,
+                overrides={**changed, **recipe_sets},
+            )
+            spec = _with_members(spec, request.sets)
+            specs |= {run.run_id: run for run in (*spec.members, spec)}
+    chosen = {spec.method for spec in specs.values()}
     for owner, key, _ in request.sets:
         if owner != "recipe" and owner not in chosen:
             raise UserError(
                 f"--set {owner}.{key}: '{owner}' is not among the methods: {', '.join(sorted(chosen))}, recipe"
             )
-    return list({spec.run_id: spec for spec in specs}.values())
+    return list(specs.values())
 
 
 def _recipe(request: Request, dataset: str) -> Recipe:

@@ -46,13 +46,14 @@ class Sources:
 
     data: Path
     typed: Mapping[str, str] = field(default_factory=dict)  # identity -> name with an absolute path, where it has one
+    identities: Mapping[str, str] = field(default_factory=dict)  # name as typed -> identity, resolved once a command
 
     @classmethod
     def of(cls, data: Path, datasets: Iterable[str], kinds: Iterable[str]) -> Sources:
         """For names as typed (`faces`, `folder:PATH`, `human:worse`, `file:PATH`). Raises UserError."""
-        found = {DATASETS.load(name)(data).identity(): name for name in datasets}
-        found |= {noise.identity(kind, data): kind for kind in kinds}
-        return cls(data, {identity: _absolute(name) for identity, name in found.items() if identity != name})
+        identities = {name: DATASETS.load(name)(data).identity() for name in datasets}
+        identities |= {kind: noise.identity(kind, data) for kind in kinds}
+        return cls(data, {known: _absolute(name) for name, known in identities.items() if known != name}, identities)
 
     def dataset(self, identity: str) -> Dataset:
         """The data set a run calls by `identity`."""

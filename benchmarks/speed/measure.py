@@ -44,7 +44,7 @@ def specs_of(methods: Sequence[str], request: Mapping[str, Any], data: Path) -> 
     """One run of each method: seed 0, no label noise. `request` as plan.Request has it. Raises UserError."""
     arms = tuple(Arm(method=name) for name in methods)
     asked = plan.Request(arms=arms, noise=(Noise(),), seeds=(0,), **request)
-    return {spec.method: spec for spec in plan.resolve(asked, data)}
+    return {spec.method: spec for spec in plan.resolve(asked, asked.sources(data))}
 
 
 def trainable() -> list[str]:

@@ -27,8 +27,8 @@ def skip(count: int) -> float:
     metrics = {f"{kind}accuracy_at_{rate}": 0.875 for kind in ("", "free_") for rate in (10, 20, 30)}
     relabelled = {"relabelled": 12, "relabel_precision": 0.5, "relabel_recall": 0.25, "label_accuracy": 0.875}
     with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
-        for spec in plan.resolve(request, Path(folder)):
+        store, sources = Store(Path(folder)), request.sources(Path(folder))
+        for spec in plan.resolve(request, sources):
             record = Record(
                 run_id=spec.run_id,
                 spec=spec,
@@ -41,7 +41,7 @@ def skip(count: int) -> float:
             with atomic_write(store.run(spec).record, sync=False) as file:
                 json.dump(record.model_dump(mode="json"), file, indent=1)
         started = time.perf_counter()
-        found = make_todo(plan.resolve(request, Path(folder)), store)
+        found = make_todo(plan.resolve(request, sources), store)
         seconds = time.perf_counter() - started
         assert not found.todo, "every record was to be found"
     return seconds

@@ -174,7 +174,7 @@ def test_an_identity_holds_no_path_and_finds_its_way_back(tmp_path):
     def resolve(name):
         arms, noise = (suite.Arm(method="baseline"),), (Noise(ratio=0.3),)
         request = plan.Request(arms=arms, datasets=(name,), noise=noise, seeds=(0,), recipe="quick")
-        return plan.resolve(request, tmp_path)[0]
+        return plan.resolve(request, request.sources(tmp_path))[0]
 
     here, there = (f"folder:{tree(tmp_path / where / 'mine')}" for where in ("a", "b"))
     spec = resolve(here)
