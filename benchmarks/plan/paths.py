@@ -39,6 +39,11 @@ class RunPath:
         dataset, noise = (re.sub(r"[^\w.-]", "-", text) for text in (self.dataset, f"noise-{self.noise}"))
         return PurePosixPath(dataset, self.method, noise, f"seed-{self.seed}-{self.run_id}")
 
+    @property
+    def place(self) -> tuple[str, str, str, int]:
+        """Data set, method, noise and seed as the folders name them; runs of other settings share it."""
+        return (*self.relative.parts[:3], self.seed)  # type: ignore[return-value]
+
 
 @dataclass(frozen=True)
 class Sources:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.plan import suite as suites
+from benchmarks.plan.paths import RunPath
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import SUITES, Suite
 from benchmarks.store.run_folder import RunFolder, RunStatus
@@ -69,11 +70,10 @@ def coverage(
     An unfinished run counts for the arm and set-up that its `spec.json` names. A folder without that file names data
     set, method, noise and seed alone: it counts for every arm of the method.
     """
-    states: dict[tuple[str, ...], list[tuple[str, RunSpec | None]]] = {}
+    states: dict[tuple[str, str, str, int], list[tuple[str, RunSpec | None]]] = {}
     for status in sorted(undone, key=lambda one: UNDONE.index(one.state)):
-        *_, place, method, level, name = status.path.parts
-        known = states.setdefault((place, method, level, name.rpartition("-")[0]), [])
-        known.append((status.state, spec_of(status.path)))
+        if run := RunPath.parse(status.path):
+            states.setdefault(run.place, []).append((status.state, spec_of(status.path)))
     for name in SUITES.names():
         suite = suites.load(name)
         selection = select(loaded.runs, suite, datasets, recipe)
@@ -84,7 +84,7 @@ def coverage(
             for cell in cells:
                 counts["done"] += len(cell.expected) - len(cell.missing)
                 for seed in cell.missing:
-                    found = states.get((*_place(suite, cell), f"seed-{seed}"), ())
+                    found = states.get(_place(suite, cell, seed), ())
                     fitting = (state for state, spec in found if spec is None or _fits(spec, cell, setup))
                     counts[next(fitting, "missing")] += 1
             expected = sum(len(cell.expected) for cell in cells)
@@ -98,11 +98,7 @@ def _fits(spec: RunSpec, cell: Cell, setup: pd.Series | None) -> bool:
     return same and belongs(cell.arm, spec.config, spec.overrides)
 
 
-def _place(suite: Suite, cell: Cell) -> tuple[str, str, str]:
-    """The folders of a cell's runs, as RunSpec.folder spells them."""
-    kind = suite.noise_kind if cell.noise else "symmetric"
-    return _safe(cell.dataset), cell.arm.method, _safe(f"noise-{Noise(kind=kind, ratio=cell.noise)}")
-
-
-def _safe(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-._" else "-" for c in text)
+def _place(suite: Suite, cell: Cell, seed: int) -> tuple[str, str, str, int]:
+    """Where the folders of a cell's runs lie."""
+    noise = Noise(kind=suite.noise_kind if cell.noise else "symmetric", ratio=cell.noise)
+    return RunPath(cell.dataset, cell.arm.method, str(noise), seed, "").place

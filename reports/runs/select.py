@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.plan.suite import Arm, Suite
+from common import dotted
 from reports.runs.frame import value_label
 
 if TYPE_CHECKING:
@@ -68,17 +69,6 @@ def _pretrained(row: pd.Series) -> str:
     return "from scratch" if row.pretrained == "none" else f"pretrained ({row.pretrained})"
 
 
-def _dotted(config: Mapping[str, Any], key: str) -> Any:
-    if key in config:
-        return config[key]
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
-    return value
-
-
 def belongs(arm: Arm, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> bool:
     """Whether a run is one of this arm: it has the arm's settings and no other that somebody set.
 
@@ -87,8 +77,11 @@ def belongs(arm: Arm, config: Mapping[str, Any], overrides: Mapping[str, Any]) -
     if not set(overrides) <= set(arm.set):
         return False
     for key, wanted in arm.set.items():
-        value = _dotted(config, key)
-        if value_label(overrides.get(key) if value is None else value) != value_label(wanted):
+        try:
+            value = dotted.get(config, key)
+        except KeyError:
+            value = overrides.get(key)
+        if value_label(value) != value_label(wanted):
             return False
     return True
 

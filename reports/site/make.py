@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.plan.paths import RunPath
 from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
 from reports.figures.make import MANIFEST
@@ -131,14 +132,14 @@ def _runs(
     empty = dict.fromkeys(("settings", "recipe", "epochs", "accuracy", "oracle", "seconds"), "")
     for status in undone:
         dataset, method, noise, name = status.path.parts[-4:]
-        _, seed, *rest = name.split("-")
+        run = RunPath.parse(status.path) or RunPath(dataset, method, noise.removeprefix("noise-"), 0, name)
         settings = {}
         if spec := spec_of(status.path):
             settings["settings"] = settings_label(spec.overrides)
             settings |= {"recipe": spec.recipe.name, "epochs": spec.recipe.epochs}
         yield {
-            **empty, **settings, "id": "-".join(rest) or name, "href": marked[status.path], "state": status.state,
-            "dataset": dataset, "noise": noise.removeprefix("noise-"), "method": method, "seed": seed,
+            **empty, **settings, "id": run.run_id, "href": marked[status.path], "state": status.state,
+            "dataset": run.dataset, "noise": run.noise, "method": run.method, "seed": run.seed,
         }  # fmt: skip
 
 

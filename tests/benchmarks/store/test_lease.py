@@ -95,9 +95,10 @@ def test_elsewhere_dead_is_who_stops_beating_whatever_the_clocks_say(tmp_path, m
     assert Observer().look(tmp_path) == (True, 1)  # who has just come cannot know yet
 
 
-def test_an_empty_claim_is_somebodys_until_it_proves_dead(tmp_path, monkeypatch):
+@pytest.mark.parametrize("content", ["", '{"owner": "4f'])
+def test_a_lease_that_is_being_written_is_somebodys_until_it_proves_dead(tmp_path, monkeypatch, content):
     monkeypatch.setenv(lease.DEAD_VARIABLE, "0.1")
-    (tmp_path / "lease-2").touch()
+    (tmp_path / "lease-2").write_text(content)
     observer = Observer()
     assert observer.look(tmp_path) == (True, 2)
     time.sleep(0.15)
