@@ -13,7 +13,7 @@ from torchvision.transforms import functional as TF
 
 from common.errors import UserError
 from datasets.augment import rows as augment_rows
-from datasets.augment.ops import resample
+from datasets.augment.apply import resample
 from datasets.augment.pipeline import Pipeline
 
 PLAIN: dict[str, Any] = {"mean": [0.0], "std": [1 / 255]}  # normalised values are pixel values
@@ -162,7 +162,7 @@ def test_resized_crop_boxes_are_distributed_as_torchvisions(
         seen.append(torch.stack(box[:4], dim=1))
         return images.float()
 
-    monkeypatch.setattr("datasets.augment.ops.resample", record)
+    monkeypatch.setattr("datasets.augment.apply.resample", record)
     Pipeline([{"op": "resized_crop", "size": 16, "scale": scale}], **PLAIN).train(places(4000, *shape), generator())
     torch.manual_seed(1)
     image = torch.zeros(1, *shape)
