@@ -232,7 +232,13 @@ def test_verdicts_on_comparable_runs(tmp_path: Path, runs: Writer, paper_recipe:
 
 def test_runs_of_another_backbone_are_not_comparable(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
     other = RECIPE.model_copy(
-        update={"backbone": "resnet18", "epochs": 3, "mean": (0.4, 0.2), "augment": (Flip(op="flip"),)}
+        update={
+            "backbone": "resnet18",
+            "epochs": 3,
+            "mean": (0.4, 0.2),
+            "std": (0.25, 0.25),
+            "augment": (Flip(op="flip"),),
+        }
     )
     runs(dataset="fer2013", method="scn", recipe=other)
     text, found = make(tmp_path)
