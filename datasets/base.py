@@ -13,19 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from common.errors import UserError
+from datasets.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from datasets.inspect.check import Survey
+    from datasets.images.listing import Listing
 
 SPLITS = ("train", "test", "validation")
 _HASH_CHUNK = 1 << 26  # bytes hashed at a time: a memory map larger than the memory is never held whole
-
-
-class DataError(UserError):
-    """A data set is absent or damaged: what is missing, where it was looked for, where to get it, on what terms."""
 
 
 def fingerprint_of(images: np.ndarray, labels: np.ndarray) -> str:
@@ -132,11 +128,9 @@ class Dataset(ABC):
             f"or give the archive: python bench.py data prepare {self.name} --from ARCHIVE"
         )
 
-    def survey(self) -> Survey:
-        """Everything decoded, for `data check`: what is broken, labels and content digests. Raises DataError."""
-        from datasets.inspect.check import of_splits
-
-        return of_splits(self.load())
+    def files(self) -> Listing | None:
+        """Every split's image files, for a look at each; None where it is not made of such. Raises DataError."""
+        return None
 
     def missing(self) -> DataError:
         """The error for a data set that is not there."""

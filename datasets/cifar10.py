@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datasets.base import DataError, Splits
+from datasets.base import Splits
 from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
-from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Files, Listing, class_folders
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from datasets.inspect.check import Survey
 
 _BATCHES = "cifar-10-batches-py"
 _HUMAN = "CIFAR-10_human.pt"
@@ -78,13 +78,9 @@ class CIFAR10(FileDataset):
         splits = {split: _in_order(class_folders(base / split, codes)) for split in ("train", "test")}
         return Listing(splits, self.class_names)
 
-    def survey(self) -> Survey:
+    def files(self) -> Listing | None:
         """Batches hold no files that could be broken one by one."""
-        if (self._base() / _BATCHES).is_dir():
-            from datasets.inspect.check import of_splits
-
-            return of_splits(self.load())
-        return super().survey()
+        return None if (self._base() / _BATCHES).is_dir() else super().files()
 
     def annotate(self, splits: Splits, base: Path) -> Splits:
         """With CIFAR-10N and CIFAR-10H, where they are there and fit."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.base import DataError
 from datasets.cache.digests import content_digest
-from datasets.images.file_dataset import FileDataset, Listing, class_folders, folders_in
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Listing, class_folders, folders_in
 
 _TEST = ("test", "val", "valid", "validation")
 TEST_SHARE = 0.2

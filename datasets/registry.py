@@ -34,15 +34,21 @@ class Datasets(Registry):
 DATASETS = Datasets(
     "data set",
     {
-        "digits": ("datasets.digits:Digits", "1,797 scanned digits, 8x8 grey, from scikit-learn (embedded)"),
-        "faces": ("datasets.faces.dataset:Faces", "drawn expressions of known ambiguity, 48x48 grey (embedded)"),
-        "rafdb": ("datasets.rafdb:RAFDB", "RAF-DB, 7 expressions, 100x100, from its authors"),
-        "fer2013": ("datasets.fer2013.dataset:FER2013", "FER2013, 48x48 grey, from Kaggle"),
-        "affectnet": ("datasets.affectnet:AffectNet", "AffectNet, 8 expressions, from its authors"),
-        "affectnet7": ("datasets.affectnet:AffectNet7", "AffectNet without contempt, 7 expressions"),
+        "digits": ("datasets.embedded.digits:Digits", "1,797 scanned digits, 8x8 grey, from scikit-learn (embedded)"),
+        "faces": ("datasets.embedded.faces:Faces", "drawn expressions of known ambiguity, 48x48 grey (embedded)"),
+        "rafdb": ("datasets.expressions.rafdb:RAFDB", "RAF-DB, 7 expressions, 100x100, from its authors"),
+        "fer2013": ("datasets.expressions.fer2013:FER2013", "FER2013, 48x48 grey, from Kaggle"),
+        "affectnet": ("datasets.expressions.affectnet:AffectNet", "AffectNet, 8 expressions, from its authors"),
+        "affectnet7": ("datasets.expressions.affectnet:AffectNet7", "AffectNet without contempt, 7 expressions"),
         "cifar10": ("datasets.cifar10:CIFAR10", "CIFAR-10, 32x32, with CIFAR-10N and CIFAR-10H (download)"),
-        "imagenet100": ("datasets.imagenet100:ImageNet100", "100 classes of ImageNet, from image-net.org or Kaggle"),
-        "tiny_imagenet": ("datasets.tiny_imagenet:TinyImageNet", "200 classes of ImageNet at 64x64 (download)"),
+        "imagenet100": (
+            "datasets.imagenet.imagenet100:ImageNet100",
+            "100 classes, from image-net.org or Kaggle",
+        ),
+        "tiny_imagenet": (
+            "datasets.imagenet.tiny_imagenet:TinyImageNet",
+            "200 classes at 64x64 (download)",
+        ),
         "folder": ("datasets.folder:Folder", "your own: --datasets folder:PATH, any train|test/<class>/ tree"),
     },
 )

@@ -33,15 +33,15 @@ def listing(data: Path, names: Sequence[str] = ()) -> str:
 
 def check(name: str, data: Path) -> tuple[str, bool]:
     """Decode everything. (report, whether nothing is broken). Raises UserError for a data set that is not there."""
-    from datasets.inspect.check import report
+    from datasets.inspect.check import report, survey
 
     dataset: Dataset = DATASETS.load(name)(data)
     started = time.perf_counter()
-    survey = dataset.survey()
+    found = survey(dataset)
     seconds = time.perf_counter() - started
-    images = sum(len(part.labels) for part in survey.parts.values())
-    lines = [f"{name}: {images:,} images looked through in {seconds:.1f} s", *report(survey, dataset.official)]
-    return "\n".join(lines), not survey.broken
+    images = sum(len(part.labels) for part in found.parts.values())
+    lines = [f"{name}: {images:,} images looked through in {seconds:.1f} s", *report(found, dataset.official)]
+    return "\n".join(lines), not found.broken
 
 
 def prepare(name: str, data: Path, archive: Path | None = None, size: int | None = None) -> Iterator[str]:

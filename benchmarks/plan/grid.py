@@ -18,7 +18,6 @@ from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from common.errors import UserError
 from common.registry import unknown
-from datasets.augment.pipeline import Pipeline
 from datasets.registry import DATASETS
 from methods.core.backbones import BACKBONES
 from methods.core.weights import IMAGENET, sha256
@@ -116,7 +115,6 @@ def _recipe(request: Request, dataset: str) -> Recipe:
     recipe = recipes.load(request.recipe or ("quick" if entry.embedded else "paper"), dataset, **changes)
     if recipe.backbone not in BACKBONES:
         raise unknown("backbone", recipe.backbone, BACKBONES)
-    Pipeline(recipe.augment, recipe.mean, recipe.std, crop=recipe.crop)  # raises for a bad operation
     return recipe
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from common.validation import Problem
+from datasets.augment.operations import Operations, check_normalisation, problem_of
 
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
@@ -70,12 +71,17 @@ class Recipe(_Part):
     clip_value: float | None = Field(None, gt=0, description="gradient values are clipped to [-clip_value, clip_value]")
     precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
     compile: bool = Field(False, description="the backbone's training pass through torch.compile")
-    augment: tuple[dict[str, Any], ...] = ()
+    augment: Operations = ()
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     crop: int | None = Field(None, ge=8, description="centre crop at test time, for recipes that train on crops")
     test_view: Literal["single", "ten_crop"] = "single"
     method: dict[str, Any] = Field(default_factory=dict, description="method settings that belong to this schedule")
+
+    @model_validator(mode="after")
+    def _normalises(self) -> Recipe:
+        check_normalisation(self.mean, self.std)
+        return self
 
     def input_size(self, native: int) -> int:
         """Pixels a side of what the network sees, for images of `native` pixels."""
@@ -89,10 +95,13 @@ def load(name: str, dataset: str, **changes: Any) -> Recipe:
 
     Raises UserError for an unknown recipe or a value out of range.
     """
+    values = {**_values(name, dataset.partition(":")[0]), **changes}
     try:
-        return Recipe(name=name, **{**_values(name, dataset.partition(":")[0]), **changes})
+        return Recipe(name=name, **values)
     except ValidationError as error:
         wrong = Problem.of(error)
+        if wrong.place.partition(".")[0] == "augment":
+            raise UserError(f"recipe '{name}' for '{dataset}': {problem_of(error, values['augment'])}") from None
         raise UserError(f"recipe '{name}' for '{dataset}': {wrong.place} = {wrong.value!r}: {wrong.reason}") from None
 
 

@@ -25,6 +25,7 @@ from benchmarks.launch.loop import Segment
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.train.build import build_method
+from datasets.augment.operations import Erase, FlipOrNoise
 from datasets.base import ImageSet, Splits
 from methods.core.base import Batch, Clock
 
@@ -117,40 +118,36 @@ def _jpeg(array: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _flip_or_noise(op: dict[str, Any]) -> Callable[[Image.Image], Image.Image]:
+def _flip_or_noise(op: FlipOrNoise) -> Callable[[Image.Image], Image.Image]:
     """RUL's released code: on half of the samples, mirror or add noise to the array."""
 
     def apply(image: Image.Image) -> Image.Image:
-        if random.random() >= op.get("p", 0.5):
+        if random.random() >= op.p:
             return image
         if random.random() < 0.5:
             return transforms.functional.hflip(image)
         pixels = np.asarray(image, dtype=np.float64)
-        noise = np.random.normal(0, op.get("variance", 30) ** 0.5, pixels.shape)
+        noise = np.random.normal(0, op.variance**0.5, pixels.shape)
         return Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8))
 
     return apply
 
 
-ON_IMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "flip": lambda op: transforms.RandomHorizontalFlip(op.get("p", 0.5)),
-    "crop": lambda op: transforms.RandomCrop(op["size"], padding=op.get("padding") or None),
+ON_IMAGES: dict[str, Callable[[Any], Any]] = {
+    "flip": lambda op: transforms.RandomHorizontalFlip(op.p),
+    "crop": lambda op: transforms.RandomCrop(op.size, padding=op.padding or None),
     "flip_or_noise": _flip_or_noise,
-    "resized_crop": lambda op: transforms.RandomResizedCrop(op["size"]),
+    "resized_crop": lambda op: transforms.RandomResizedCrop(op.size, op.scale, op.ratio),
 }
 
 
 def _transform(recipe: Recipe, channels: int) -> Callable[[Image.Image], Tensor]:
     """The recipe's augmentation in torchvision's per-sample transforms."""
-    steps: list[Any] = [ON_IMAGES[op["op"]](op) for op in recipe.augment if op["op"] in ON_IMAGES]
+    steps: list[Any] = [ON_IMAGES[op.op](op) for op in recipe.augment if op.op in ON_IMAGES]
     steps.append(transforms.ToTensor())
     mean, std = recipe.mean, recipe.std
     if channels == 1 and len(mean) == 3:
         mean, std = (sum(mean) / 3,), (sum(std) / 3,)
     steps.append(transforms.Normalize(mean, std))
-    steps += [
-        transforms.RandomErasing(op.get("p", 0.5), tuple(op.get("scale", (0.02, 0.33))))
-        for op in recipe.augment
-        if op["op"] == "erase"
-    ]
+    steps += [transforms.RandomErasing(op.p, op.scale) for op in recipe.augment if isinstance(op, Erase)]
     return transforms.Compose(steps)

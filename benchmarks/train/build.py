@@ -85,7 +85,7 @@ def recipe_pipeline(recipe: Recipe, channels: int, extra: Sequence[Mapping[str, 
     An extra operation that the recipe has already is not done twice. A colour recipe on grey images takes the mean of
     its channels' values.
     """
-    ops = [*recipe.augment, *(op for op in extra if op["op"] not in {own["op"] for own in recipe.augment})]
+    ops = [*recipe.augment, *(op for op in extra if op["op"] not in {own.op for own in recipe.augment})]
     mean, std = recipe.mean, recipe.std
     if channels == 1:
         mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)

@@ -1,1 +1,1 @@
-"""Augmentation of whole batches on the device: specs, operations, pipeline."""
+"""Augmentation of whole batches on their device. `operations` is typed data without torch, the rest computes."""

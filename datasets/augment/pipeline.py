@@ -9,7 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from common.errors import UserError
-from datasets.augment.ops import check_crop, parse_ops
+from datasets.augment.apply import apply, check_crop
+from datasets.augment.operations import Spec, check_normalisation, parse
 
 
 class Pipeline:
@@ -21,14 +22,13 @@ class Pipeline:
 
     def __init__(
         self,
-        train_ops: Sequence[Mapping[str, Any]],
+        operations: Sequence[Spec | Mapping[str, Any]],
         mean: Sequence[float],
         std: Sequence[float],
         crop: int | None = None,
     ) -> None:
-        if len(mean) != len(std) or not mean or min(std) <= 0:
-            raise UserError(f"mean {tuple(mean)} and std {tuple(std)} must be of one length, std positive")
-        self.ops = parse_ops(train_ops)
+        check_normalisation(mean, std)
+        self.operations = parse(operations)
         self.crop = crop
         self._factor = torch.tensor([1 / (255 * s) for s in std])
         self._offset = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)])
@@ -38,10 +38,10 @@ class Pipeline:
     def train(self, images: Tensor, generator: Generator) -> Tensor:
         """[B, C, H, W] uint8 -> [B, C, h, w] float32, augmented and normalised."""
         normalised = False
-        for op in self.ops:
+        for op in self.operations:
             if op.after_normalising and not normalised:
                 images, normalised = self._normalise(images), True
-            images = op.apply(images, generator)
+            images = apply(op, images, generator)
         return images if normalised else self._normalise(images)
 
     def test(self, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import atomic_write
-from datasets.base import DataError
+from datasets.errors import DataError
 
 ENVIRONMENT = "UNCERTAINTY_BENCH_CACHE"
 FULL = {errno.ENOSPC, errno.EDQUOT}

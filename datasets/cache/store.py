@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
-from datasets.base import DataError, ImageSet, Splits, fingerprint_of
+from datasets.base import ImageSet, Splits, fingerprint_of
 from datasets.cache.digests import ENVIRONMENT, FULL, cache_folders, file_digest, key_of, writable
+from datasets.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from datasets.base import DataError
+from datasets.errors import DataError
 
 _MOST_RATIO = 100  # unpacked / packed; images hardly shrink, FER2013's text by 5
 _FREE_RATIO = 1 << 27  # bytes up to which the ratio does not matter

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from datasets.base import DataError
+from datasets.errors import DataError
+from datasets.images.listing import ImageFile
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # none that runs other programs (EPS)
 _MOST_PIXELS = 1 << 26  # 8,192 x 8,192: no data set has images near it, a decompression bomb has
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp")  # where an orientation may be given
@@ -28,16 +28,7 @@ _CHUNK = 32  # images a task: a thread's bookkeeping then costs little, and a ki
 
 # How an image that is not square becomes one: all of it, out of shape; or the largest square in its middle.
 Fit = Literal["stretch", "centre"]
-Box = tuple[int, int, int, int]  # left, top, right, bottom
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image on disk, and which part of it counts (None: all)."""
-
-    path: Path
-    box: Box | None = None
 
 
 @dataclass(frozen=True)

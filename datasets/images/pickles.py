@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from datasets.base import DataError
+from datasets.errors import DataError
 
 _MOST_BYTES = 1 << 29  # of an unpacked pickle; CIFAR-10N takes 1 MB, a CIFAR batch 31 MB
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from datasets.base import DataError, Splits
-from datasets.images.decode import ImageFile, Look, decode, in_parallel
-from datasets.images.file_dataset import Listing
+from datasets.base import Dataset, Splits
+from datasets.errors import DataError
+from datasets.images.decode import Look, decode, in_parallel
+from datasets.images.listing import ImageFile, Listing
 
 _SHOWN = 5  # examples of anything
 
@@ -34,6 +35,12 @@ class Survey:
     broken: list[str] = field(default_factory=list)  # one line a file
 
 
+def survey(dataset: Dataset) -> Survey:
+    """Everything decoded: what is broken, labels and content digests. Raises DataError."""
+    listing = dataset.files()
+    return of_splits(dataset.load()) if listing is None else of_files(dataset.name, listing)
+
+
 def of_splits(splits: Splits) -> Survey:
     """Of a data set that is not image files: it is loaded, hence nothing in it is broken."""
     parts = {}
@@ -45,7 +52,7 @@ def of_splits(splits: Splits) -> Survey:
 
 def of_files(title: str, listing: Listing) -> Survey:
     """Every listed file decoded at its own size, in parallel; broken ones are listed, not raised."""
-    look, survey = Look(listing.channels), Survey(listing.class_names, {}, listing.notes)
+    look, found = Look(listing.channels), Survey(listing.class_names, {}, listing.notes)
     for split, part in listing.splits.items():
         digests: list[bytes | None] = [None] * len(part.files)
         problems: dict[int, str] = {}
@@ -65,10 +72,10 @@ def of_files(title: str, listing: Listing) -> Survey:
 
         for _ in in_parallel(len(part.files), one, f"{title} {split}"):
             pass
-        survey.broken += [problems[row] for row in sorted(problems)]
+        found.broken += [problems[row] for row in sorted(problems)]
         where = [str(file.path) for file in part.files]
-        survey.parts[split] = Part(np.array(part.labels, dtype=np.int64), where, digests)
-    return survey
+        found.parts[split] = Part(np.array(part.labels, dtype=np.int64), where, digests)
+    return found
 
 
 def report(survey: Survey, official: Mapping[str, tuple[int, ...]]) -> Iterator[str]:

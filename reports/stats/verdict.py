@@ -52,5 +52,5 @@ def _short(value: object) -> str:
     if isinstance(value, dict):
         return " ".join(f"{key}={item}" for key, item in value.items()) or "none"
     if isinstance(value, tuple):  # augmentation steps, or numbers
-        return ", ".join(str(item["op"]) if isinstance(item, dict) else f"{item:g}" for item in value) or "none"
+        return ", ".join(item.op if hasattr(item, "op") else f"{item:g}" for item in value) or "none"
     return "none" if value is None else str(value)

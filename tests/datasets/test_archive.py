@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets.base import DataError
+from datasets.errors import DataError
 from datasets.images import archive as archives
 from datasets.images.archive import unpack
 

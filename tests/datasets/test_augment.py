@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torchvision.transforms import functional as TF
 
 from common.errors import UserError
 from datasets.augment import rows as augment_rows
-from datasets.augment.ops import resample
+from datasets.augment.apply import resample
+from datasets.augment.operations import parse
 from datasets.augment.pipeline import Pipeline
 
 PLAIN: dict[str, Any] = {"mean": [0.0], "std": [1 / 255]}  # normalised values are pixel values
@@ -162,7 +164,7 @@ def test_resized_crop_boxes_are_distributed_as_torchvisions(
         seen.append(torch.stack(box[:4], dim=1))
         return images.float()
 
-    monkeypatch.setattr("datasets.augment.ops.resample", record)
+    monkeypatch.setattr("datasets.augment.apply.resample", record)
     Pipeline([{"op": "resized_crop", "size": 16, "scale": scale}], **PLAIN).train(places(4000, *shape), generator())
     torch.manual_seed(1)
     image = torch.zeros(1, *shape)
@@ -258,3 +260,20 @@ def test_a_bad_operation_is_one_line_that_lists_what_is_valid(op: dict, message:
 def test_pixel_operations_after_erasing_are_refused() -> None:
     with pytest.raises(UserError, match="'flip' works on pixel values and must come before 'erase'"):
         Pipeline([{"op": "erase"}, {"op": "flip"}], [0.5], [0.25])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"op": "flip"},
+        {"op": "flip", "p": 1},
+        {"op": "flip_or_noise", "p": 0.5, "variance": 30},
+        {"op": "flip_or_noise", "variance": 30.0},
+        {"op": "crop", "size": 32, "padding": 0},
+        {"op": "erase", "scale": [0.02, 1]},
+    ],
+)
+def test_an_operation_is_stored_as_it_was_written(written: dict[str, Any]) -> None:
+    """Ids of runs are hashes of this: no default is added, no whole number becomes a fraction."""
+    for (operation,) in (parse([written]), parse(parse([written]))):
+        assert json.dumps(operation.model_dump(mode="json")) == json.dumps(written)

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.base import DataError, ImageSet, Splits
+from datasets.base import ImageSet, Splits
 from datasets.cache import digests
 from datasets.cache import store as cache
 from datasets.cache.store import cached, file_digest, key_of
+from datasets.errors import DataError
 
 KEY = "k1"
 CHECKOUT = Path(__file__).parents[2]

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.base import DataError, ImageSet, Splits
+from datasets.base import ImageSet, Splits
 from datasets.cache.store import cached, cached_in
+from datasets.errors import DataError
 from datasets.images.decode import new_map
 from tests.datasets.test_cache import KEY, _own_user_cache, entry, leftovers, make, refuse
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.base import DataError
+from datasets.errors import DataError
+from datasets.inspect.check import survey
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
 
@@ -42,7 +43,7 @@ def test_a_data_set_that_is_not_there_says_so(tmp_path: Path, name: str) -> None
         assert dataset.present()
         return
     assert not dataset.present() and dataset.source and dataset.layouts
-    for act in (dataset.load, dataset.survey):
+    for act in (dataset.load, lambda: survey(dataset)):
         with pytest.raises(DataError, match=f"{name} is missing: looked in "):
             act()
 
@@ -59,7 +60,7 @@ def test_splits_are_sound(tmp_path: Path, name: str) -> None:
         assert part.class_names == splits.train.class_names and len(part.fingerprint) == 32
         assert part.names is None or len(part.names) == len(part)
         assert len(dataset.official.get(split, part.class_names)) in (len(part.class_names), 200)
-    survey = dataset.survey()
-    assert not survey.broken and {s: len(p.labels) for s, p in survey.parts.items()} == {
+    found = survey(dataset)
+    assert not found.broken and {s: len(p.labels) for s, p in found.parts.items()} == {
         s: len(p) for s, p in splits.parts()
     }

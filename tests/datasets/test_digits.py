@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from datasets.digits import Digits
+from datasets.embedded.digits import Digits
 from datasets.images.resize import resize, stratified_split
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from datasets.base import ImageSet, Splits
-from datasets.faces import dataset as faces
-from datasets.faces.drawing import draw
-from datasets.faces.sampling import EXPRESSIONS, sample
+from datasets.embedded import faces
+from datasets.embedded.faces_drawing import draw
+from datasets.embedded.faces_sampling import EXPRESSIONS, sample
 
 FEW = tuple(-(-count // 20) for count in faces.TRAIN_COUNTS)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.base import DataError, ImageSet, Splits
+from datasets.base import ImageSet, Splits
+from datasets.errors import DataError
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
 

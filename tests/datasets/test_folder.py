@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
-from datasets.base import DataError, Splits
+from datasets.base import Splits
+from datasets.errors import DataError
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
 

@@ -14,6 +14,7 @@ import pytest
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
+from datasets.augment.operations import Flip
 from reports.build import build, names
 from tests.reports.conftest import BASE, RECIPE, RUL, fill_table1, last_metrics
 
@@ -231,7 +232,13 @@ def test_verdicts_on_comparable_runs(tmp_path: Path, runs: Writer, paper_recipe:
 
 def test_runs_of_another_backbone_are_not_comparable(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
     other = RECIPE.model_copy(
-        update={"backbone": "resnet18", "epochs": 3, "mean": (0.4, 0.2), "augment": ({"op": "flip"},)}
+        update={
+            "backbone": "resnet18",
+            "epochs": 3,
+            "mean": (0.4, 0.2),
+            "std": (0.25, 0.25),
+            "augment": (Flip(op="flip"),),
+        }
     )
     runs(dataset="fer2013", method="scn", recipe=other)
     text, found = make(tmp_path)

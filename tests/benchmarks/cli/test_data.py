@@ -9,8 +9,8 @@ from PIL import Image
 
 from benchmarks.cli import data as data_verbs
 from common.errors import UserError
-from datasets.base import DataError
 from datasets.cifar10 import CIFAR10
+from datasets.errors import DataError
 from tests.datasets import miniatures as mini
 
 

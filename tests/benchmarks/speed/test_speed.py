@@ -18,8 +18,9 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.build import assemble, build_method
 from benchmarks.train.trainer import Trainer
 from datasets.augment import rows as augment_rows
+from datasets.augment.operations import parse
 from datasets.base import ImageSet
-from datasets.digits import Digits
+from datasets.embedded.digits import Digits
 from tests.conftest import CHECKOUT
 
 CPU = torch.device("cpu")
@@ -112,7 +113,7 @@ def test_loops_take_turns():
 def test_the_yardstick_decodes_what_it_was_given(specs):
     pixels = np.full((3, 64, 64, 3), 100, np.uint8)
     images = ImageSet.of(pixels, np.arange(3), ("a", "b", "c"))
-    augment = ({"op": "crop", "size": 60}, {"op": "flip_or_noise", "p": 0.0})
+    augment = parse([{"op": "crop", "size": 60}, {"op": "flip_or_noise", "p": 0.0}])
     recipe = specs("baseline")[0].recipe.model_copy(update={"augment": augment, "mean": (0.0,), "std": (1.0,)})
     image, label, index = Samples(images, recipe)[2]
     assert image.shape == (3, 60, 60) and (label, index) == (2, 2)

@@ -22,7 +22,7 @@ from benchmarks.train.run import execute
 from benchmarks.train.trainer import Trainer
 from common.errors import UserError
 from datasets.base import ImageSet
-from datasets.digits import Digits
+from datasets.embedded.digits import Digits
 from methods.core.base import Clock
 from methods.core.weights import sha256
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.base import DataError
-from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders, folders_in
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Files, Listing, class_folders, folders_in
 
 _LISTS = ("imagenet100.txt", "imagenet100_classes.txt", "classes.txt", "class_list.txt", "IN100.txt", "Labels.json")
 _WNID = re.compile(r"\bn\d{8}\b")

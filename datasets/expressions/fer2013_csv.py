@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.base import DataError
+from datasets.errors import DataError
 
 SIDE = 48
 PIXELS = SIDE * SIDE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from datasets.base import Dataset, ImageSet, Splits
 from datasets.cache.store import cached, key_of
-from datasets.faces.sampling import EXPRESSIONS, sample
+from datasets.embedded.faces_sampling import EXPRESSIONS, sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ SEED = 20211206
 
 
 class Faces(Dataset):
-    """Seven expressions, 48x48 grey, drawn (`datasets.faces_drawing`) with RAF-DB's class order and frequencies.
+    """Seven expressions, 48x48 grey, drawn (`faces_drawing.py`) with RAF-DB's class order and frequencies.
 
     Of each split exactly round(0.3 N) images blend the labelled expression with another one, uniformly chosen: their
     facial parameters are interpolated with a weight w, uniform in (0.5, 1], on the labelled one. `soft_labels` [N, 7]
@@ -56,7 +56,7 @@ def build(train_counts: tuple[int, ...] = TRAIN_COUNTS, test_counts: tuple[int, 
 def _draw_split(counts: tuple[int, ...], seed: np.random.SeedSequence) -> ImageSet:
     import numpy as np
 
-    from datasets.faces.drawing import draw
+    from datasets.embedded.faces_drawing import draw
 
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.repeat(np.arange(len(counts)), counts))

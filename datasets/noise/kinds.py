@@ -11,6 +11,7 @@ from common.errors import UserError
 from common.registry import unknown
 from datasets.base import ImageSet
 from datasets.cache.digests import file_digest
+from datasets.noise.lists import published
 
 if TYPE_CHECKING:
     import numpy as np
@@ -185,8 +186,6 @@ def _human(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabe
 
 
 def _file(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabels:
-    from datasets.label_lists import published
-
     labels = published(train, Path(argument).expanduser())
     return NoisyLabels(labels, labels != train.labels)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.base import DataError
+from datasets.errors import DataError
 
 
 def read_votes(path: Path, class_names: Sequence[str], usage: np.ndarray) -> np.ndarray:

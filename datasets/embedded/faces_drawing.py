@@ -19,7 +19,7 @@ Parameters = Mapping[str, Array]  # name -> [N] float32
 
 
 def draw(parameters: Parameters, rng: np.random.Generator) -> Array:
-    """[N, 48, 48] uint8 images of N faces; `rng` gives the sensor noise. Parameters: see `datasets.faces_sampling`."""
+    """[N, 48, 48] uint8 images of N faces; `rng` gives the sensor noise. Parameters: see `faces_sampling.py`."""
     count = len(next(iter(parameters.values())))
     out = np.empty((count, SIZE, SIZE), dtype=np.uint8)
     for start in range(0, count, _CHUNK):

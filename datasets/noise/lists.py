@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from datasets.base import DataError, ImageSet
+from datasets.base import ImageSet
+from datasets.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

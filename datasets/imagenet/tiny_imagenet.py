@@ -6,17 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.base import DataError
-from datasets.images.decode import ImageFile
-from datasets.images.file_dataset import (
-    FileDataset,
-    Files,
-    Listing,
-    class_folders,
-    folders_in,
-    images_below,
-    only_existing,
-)
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Files, ImageFile, Listing, class_folders, folders_in, images_below, only_existing
 
 _ARCHIVE = "tiny-imagenet-200.zip"
 _URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"

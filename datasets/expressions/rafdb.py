@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.base import DataError
-from datasets.images.decode import ImageFile
-from datasets.images.file_dataset import FileDataset, Files, Listing, class_folders, images_below, only_existing
-from datasets.label_lists import read_list
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Files, ImageFile, Listing, class_folders, images_below, only_existing
+from datasets.noise.lists import read_list
 
 _LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt", "list_patition_label.txt")
 _IMAGES = ("Image/aligned", "Image/original", "aligned")

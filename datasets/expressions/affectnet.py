@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.base import DataError
-from datasets.images.decode import Box, ImageFile
-from datasets.images.file_dataset import FileDataset, Files, Listing, images_below, is_image, only_existing
+from datasets.errors import DataError
+from datasets.images.file_dataset import FileDataset
+from datasets.images.listing import Box, Files, ImageFile, Listing, images_below, is_image, only_existing
 
 _CODES = 11  # 8 none, 9 uncertain, 10 no face: valid, and left out
 _COLUMNS = ("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks", "expression")

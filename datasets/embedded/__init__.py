@@ -1,0 +1,1 @@
+"""Data sets that need nothing on disk: scanned digits, drawn faces."""

@@ -1,0 +1,1 @@
+"""Facial expressions: RAF-DB, AffectNet, FER2013."""

@@ -1,1 +1,0 @@
-"""Drawn expressions of known ambiguity, made on the spot."""

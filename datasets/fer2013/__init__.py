@@ -1,1 +1,0 @@
-"""FER2013 from its CSV file or image folders, with the FER+ votes."""
