@@ -11,6 +11,7 @@ from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from common.validation import Problem
 
+MOST_EPOCHS = 10_000  # the paper trains 250
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
 
