@@ -43,6 +43,6 @@ def set_aside(path: Path) -> Path:
 def free_aside(path: Path) -> Path:
     """The first `NAME.aside-N` that is not there yet."""
     number = 1
-    while (target := path.with_name(f"{path.name}.aside-{number}")).exists():
+    while os.path.lexists(target := path.with_name(f"{path.name}.aside-{number}")):
         number += 1
     return target

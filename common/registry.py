@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from common.errors import UserError
+from common.text import folder_name
 
 T = TypeVar("T", bound=type)
 
@@ -62,6 +63,10 @@ class Registry(Mapping[str, Entry]):
         """Class decorator for plug-ins. Raises UserError when the name is taken by another class."""
 
         def add(cls: T) -> T:
+            try:
+                folder_name(name)
+            except (TypeError, AttributeError, ValueError) as error:
+                raise UserError(f"{self.kind} {name!r:.80}: its name {error}") from None
             taken = self._entries.get(name)
             if taken is not None and getattr(taken.target, "__qualname__", taken.target) != cls.__qualname__:
                 raise UserError(f"{self.kind} '{name}' is registered already; choose another name")

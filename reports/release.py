@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from common.errors import UserError
 from common.files import atomic_write
+from common.foreign import MIB, Unreadable, read_bytes
 from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key
 from reports.runs.frame import Loaded, load
 from reports.runs.groups import seed_groups
-from reports.runs.predictions import SHARED, Arrays, predictions, reversed_accuracy, shared_file
+from reports.runs.predictions import SHARED, Arrays, read_predictions, reversed_accuracy, shared_file
 
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = ("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last")
@@ -32,6 +33,7 @@ BITS = (10, 13, 16)
 OF_FIGURES = ("test_features", "tsne_", "example_", "figure2_")
 IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
 OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
+LARGEST_HISTORY = 16 * MIB
 TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
 
 
@@ -56,7 +58,10 @@ def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
     folders = {str(row.run_id): Path(row.folder) for row in loaded.runs.itertuples()}
     if not folders:
         raise UserError(f"release: no finished runs under {', '.join(map(str, runs))}")
-    targets = {run_id: into / read_record(RunFolder(path).record).spec.folder for run_id, path in folders.items()}
+    # A record is one only in a folder of its own names, which lead nowhere else (RunSpec).
+    targets = {run_id: into / Path(*path.absolute().parts[-4:]) for run_id, path in folders.items()}
+    for path in (*folders.values(), *targets.values()):
+        _no_links(path)
     new = [run_id for run_id in folders if not _there(folders[run_id], targets[run_id])]
     drawn = _drawn([into, *runs])
     for run_id in new:
@@ -75,13 +80,22 @@ def _check(loaded: Loaded, dirty: bool) -> None:
             raise UserError(f"release: {row.folder} has no predictions.npz; figures and scores need them")
 
 
+def _no_links(folder: Path) -> None:
+    """Raise UserError where a run's files or the folders above it are links: what they lead to is not the run's."""
+    files = RunFolder(folder)
+    for path in (*folder.parents[:3], folder, files.record, files.history, files.predictions):
+        if path.is_symlink():
+            raise UserError(f"release: {path} is a link; copy what it leads to, or leave the run out")
+
+
 def _there(source: Path, target: Path) -> bool:
     """Whether a run is released already. Raises UserError where another record of it is."""
     own, there = RunFolder(source).record, RunFolder(target).record
     if not there.exists():
         return False
-    if there.read_bytes() == own.read_bytes():
-        return True
+    with suppress(Unreadable):
+        if read_bytes(there) == read_bytes(own):
+            return True
     raise UserError(f"release: {target} holds another record of {source}; remove it first if this one is to replace it")
 
 
@@ -99,9 +113,10 @@ def _drawn(roots: Sequence[Path]) -> set[str]:
 def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
     """Release one run: shared arrays, its own, history, and the record last."""
     files, copies = RunFolder(source), RunFolder(target)
-    arrays = predictions(source)
-    if arrays is None:
-        raise UserError(f"release: {files.predictions} cannot be read")
+    try:
+        arrays = read_predictions(source)
+    except (Unreadable, FileNotFoundError) as error:
+        raise UserError(f"release: {files.predictions} cannot be read: {error}") from None
     recorded = (read_record(files.record).metrics.get("last") or {}).items()
     found = _numbers(arrays)
     for name, value in recorded:
@@ -111,9 +126,14 @@ def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
     shared = [f"{name}={_share(root, slim.pop(name))}" for name in COMMON if name in slim]
     _save(copies.predictions, slim | {SHARED: np.array(shared)})
     for original, copy in ((files.history, copies.history), (files.record, copies.record)):
-        if original.is_file():
-            with open(original, "rb") as source_file, atomic_write(copy, "wb") as file:
-                shutil.copyfileobj(source_file, file)
+        try:
+            content = read_bytes(original, LARGEST_HISTORY)
+        except FileNotFoundError:
+            continue
+        except Unreadable as error:
+            raise UserError(f"release: {original} cannot be read: {error}") from None
+        with atomic_write(copy, "wb") as file:
+            file.write(content)
 
 
 def _slim(arrays: Arrays, numbers: Mapping[str, float], *, figures: bool) -> dict[str, np.ndarray]:

@@ -9,20 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import shutil
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
 from common.errors import UserError
 from common.files import atomic_write
+from common.foreign import MIB, Unreadable, read_model
+from common.text import Line, printable
 
 FOLDER = ".launches"
+LARGEST = 128 * MIB  # of a launch's file: a run takes 2 to 4 KB of it
+
+
+def _user() -> str:
+    """The user's name, or their number where a container knows no name of it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 class Launch(BaseModel):
@@ -30,11 +42,11 @@ class Launch(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    id: str = Field(default_factory=lambda: uuid.uuid4().hex[:12], pattern="^[0-9a-f]{12}$")
+    id: str = Field(default_factory=lambda: uuid.uuid4().hex[:12], pattern=r"^[0-9a-f]{12}$")
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
-    user: str = Field(default_factory=getpass.getuser)
-    command: str
-    launcher: dict[str, Any] = Field(default_factory=lease.process)
+    user: str = Field(default_factory=_user)
+    command: Line
+    launcher: lease.Process = Field(default_factory=lease.process)
     data: Path
     typed: dict[str, str] = {}  # see benchmarks/plan/paths.py
     weights: Path | None = None
@@ -42,7 +54,7 @@ class Launch(BaseModel):
     specs: tuple[RunSpec, ...]
     # SLURM only: array -> task -> ids of the runs that it does one after the other; and the arrays' job numbers.
     arrays: tuple[tuple[tuple[str, ...], ...], ...] = ()
-    jobs: tuple[str, ...] = ()
+    jobs: tuple[Annotated[str, Field(pattern=r"^[0-9]+$")], ...] = ()
     cancelled: bool = False
 
     def job_name(self, array: int) -> str:
@@ -72,21 +84,29 @@ class Journal:
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
-        self._read: dict[Path, tuple[int, Launch | None]] = {}
+        self._read: dict[Path, tuple[int, Launch | Unreadable]] = {}
 
     def all(self) -> list[Launch]:
-        """Every launch that can be read; a damaged file is no launch."""
-        found = []
+        """Every launch that can be read."""
+        found = [launch for launch in self._files().values() if isinstance(launch, Launch)]
+        return sorted(found, key=lambda launch: launch.created, reverse=True)
+
+    def unreadable(self) -> list[str]:
+        """The others, each with the reason."""
+        bad = [(path, error) for path, error in self._files().items() if isinstance(error, Unreadable)]
+        return [f"{printable(str(path))}: unreadable: {error}" for path, error in sorted(bad)]
+
+    def _files(self) -> dict[Path, Launch | Unreadable]:
+        found = {}
         for path in (self.runs / FOLDER).glob("*.json"):
             try:
                 changed = path.stat().st_mtime_ns
                 if path not in self._read or self._read[path][0] != changed:
                     self._read[path] = changed, _read(path)
-            except OSError:
+            except OSError:  # forgotten between the two looks
                 continue
-            if launch := self._read[path][1]:
-                found.append(launch)
-        return sorted(found, key=lambda launch: launch.created, reverse=True)
+            found[path] = self._read[path][1]
+        return found
 
     def prune(self) -> None:
         """Remove the launches all of whose runs have a record: nothing is left to be said of them."""
@@ -96,8 +116,10 @@ class Journal:
                 launch.forget(self.runs)
 
 
-def _read(path: Path) -> Launch | None:
+def _read(path: Path) -> Launch | Unreadable:
     try:
-        return Launch.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
+        launch = read_model(path, Launch, LARGEST)
+    except Unreadable as error:
+        return error
+    # Its id names the folder that `prune` removes.
+    return launch if path.stem == launch.id else Unreadable(f"it is of launch {launch.id}")

@@ -106,7 +106,7 @@ def _launched_here(state: RunStatus, place: Place, queue: object, runs: Path) ->
     if state.state == "running":
         return state
     launcher = place.launch.launcher
-    lives = launcher.get("where") == lease.where() and not lease.died_here(launcher)
+    lives = launcher.where == lease.where() and not lease.died_here(launcher)
     if _failed_under(state, place):
         return replace(state, final=True)
     return replace(state, state="queued", detail=_next(state), log=None) if lives else state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,10 +16,11 @@ from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from common.errors import UserError
+from common.foreign import Unreadable, parse_json
 from common.registry import unknown
 from datasets.registry import DATASETS
 from methods.core.backbones import BACKBONES
-from methods.core.weights import IMAGENET, sha256
+from methods.core.weights import IMAGENET, check_weights, sha256
 from methods.registry import METHODS
 
 MSCELEB = Path("weights") / "resnet18_msceleb.pth"  # below the data folder
@@ -51,8 +51,8 @@ def parse_set(text: str) -> tuple[str, str, Any]:
     if not (equals and dot and owner and key):
         raise UserError(f"--set {text}: expected METHOD.KEY=VALUE, e.g. rul.variant=released or recipe.lr=0.01")
     try:
-        return owner, key, json.loads(value)
-    except json.JSONDecodeError:
+        return owner, key, parse_json(value.encode("utf-8", "surrogateescape"))
+    except Unreadable:
         return owner, key, value
 
 
@@ -151,10 +151,11 @@ def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
     if given is not None:
         if not given.is_file():
             raise UserError(f"--weights {given}: no such file")
+        check_weights(given, recipe.backbone, recipe.input_size(48))
         return sha256(given)
-    if recipe.pretrained == "msceleb":
-        path = weights_file(data, None)
-        return None if path is None else sha256(path)
+    if recipe.pretrained == "msceleb" and (path := weights_file(data, None)):
+        check_weights(path, recipe.backbone, recipe.input_size(48))
+        return sha256(path)
     return IMAGENET if recipe.pretrained == IMAGENET else None
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from benchmarks.plan import recipe_file
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
+from common.registry import unknown
+from common.text import one_line, printable
 from common.validation import Problem
 from datasets.augment.operations import Operations, check_normalisation, problem_of
 
+MOST_EPOCHS = 10_000  # the paper trains 250
+MOST_PIXELS = 1024  # a side
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Constant(_Part):
@@ -54,13 +59,15 @@ Schedule = Annotated[Constant | Exponential | StepDecay | Cosine, Field(discrimi
 class Recipe(_Part):
     """Everything about training that is neither the method's nor the data set's own."""
 
-    name: str
+    name: Annotated[str, AfterValidator(one_line)]
     source: str = ""  # where the values come from; not part of a run's identity
     backbone: str
     pretrained: Literal["none", "msceleb", "imagenet"] = "none"
-    image_size: int | None = Field(None, ge=8, description="pixels to resize to; the data set's own size if absent")
-    epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=2)
+    image_size: int | None = Field(
+        None, ge=8, le=MOST_PIXELS, description="pixels to resize to; the data set's own size if absent"
+    )
+    epochs: int = Field(ge=1, le=MOST_EPOCHS)
+    batch_size: int = Field(ge=2, le=2**16)
     optimizer: Literal["adam", "sgd"]
     lr: float = Field(gt=0)
     momentum: float = Field(0.9, ge=0, lt=1)
@@ -74,7 +81,9 @@ class Recipe(_Part):
     augment: Operations = ()
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
-    crop: int | None = Field(None, ge=8, description="centre crop at test time, for recipes that train on crops")
+    crop: int | None = Field(
+        None, ge=8, le=MOST_PIXELS, description="centre crop at test time, for recipes that train on crops"
+    )
     test_view: Literal["single", "ten_crop"] = "single"
     method: dict[str, Any] = Field(default_factory=dict, description="method settings that belong to this schedule")
 
@@ -95,17 +104,16 @@ def load(name: str, dataset: str, **changes: Any) -> Recipe:
 
     Raises UserError for an unknown recipe or a value out of range.
     """
-    values = {**_values(name, dataset.partition(":")[0]), **changes}
+    keys = [key for key in Recipe.model_fields if key != "name"]
+    for key in changes:
+        if key not in keys:
+            raise unknown("setting", f"recipe.{key}", [f"recipe.{valid}" for valid in keys])
+    values = {**recipe_file.values(RECIPES, name, dataset.partition(":")[0], keys), **changes}
     try:
-        return Recipe(name=name, **values)
+        return Recipe(name=RECIPES.name_of(name), **values)
     except ValidationError as error:
         wrong = Problem.of(error)
+        what = f"{wrong.place} = {wrong.value!r:.80}: {wrong.reason}"
         if wrong.place.partition(".")[0] == "augment":
-            raise UserError(f"recipe '{name}' for '{dataset}': {problem_of(error, values['augment'])}") from None
-        raise UserError(f"recipe '{name}' for '{dataset}': {wrong.place} = {wrong.value!r}: {wrong.reason}") from None
-
-
-def _values(name: str, table: str) -> dict[str, Any]:
-    tables = RECIPES.read(name)
-    extended = _values(tables["extends"], table) if "extends" in tables else {}
-    return {**extended, **tables["default"], **tables.get(table, {})}
+            what = str(problem_of(error, values["augment"]))
+        raise UserError(printable(f"recipe '{name}' for '{dataset}': {what}")) from None

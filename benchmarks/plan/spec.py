@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from benchmarks.plan.paths import RunPath
 from benchmarks.plan.recipe import Recipe
 from common import dotted
+from common.text import folder_name, one_line
 
 # Raised by one whenever the same settings would give other numbers than before (a mended loss, another protocol).
 PROTOCOL = 2  # 2: DUL reads its branch as log variance; partners are drawn without parity
 
+MOST_SEED = 2**32  # what every generator of numbers takes
+
 # Settings that came after the first release, with their defaults: at those they are no part of a run's identity, so
 # that every run keeps the id that it had before there were such settings.
 ADDED_LATER: dict[str, Any] = {"noise_seed": None, "recipe.compile": False}
+
+
+# Names that become folders are made fit for it by `RunPath`, but for a method's, which stands as it is.
+Name = Annotated[str, AfterValidator(one_line)]
 
 
 class Noise(BaseModel):
@@ -27,7 +36,7 @@ class Noise(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: str = "symmetric"
+    kind: Name = "symmetric"
     ratio: float = Field(0.0, ge=0, lt=1)
 
     def __str__(self) -> str:
@@ -40,10 +49,10 @@ class RunSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     protocol: int = PROTOCOL
-    dataset: str
-    method: str
+    dataset: Name
+    method: Annotated[str, AfterValidator(folder_name)]
     noise: Noise = Noise()
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=MOST_SEED)
     recipe: Recipe
     weights: str | None = None  # sha256 of the pretrained file, "imagenet", or None: from scratch
     config: dict[str, Any] = Field(default_factory=dict)  # every method setting, defaults included
@@ -54,20 +63,32 @@ class RunSpec(BaseModel):
     @cached_property
     def run_id(self) -> str:
         """Eight hex digits of the resolved settings' hash."""
-        identity = self.model_dump(mode="json", exclude={"overrides": True, "recipe": {"source"}, "members": True})
-        if self.members:
-            identity["members"] = [member.run_id for member in self.members]
-        for key, default in ADDED_LATER.items():
-            if dotted.get(identity, key) == default:
-                dotted.remove(identity, key)
-        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        return hash_of(self.model_dump(mode="json"))
 
     @property
     def folder(self) -> PurePosixPath:
         """Where the run lies below the runs folder: readable, and unique by the id."""
-        return RunPath(self.dataset, self.method, str(self.noise), self.seed, self.run_id).relative
+        return self.path_of(self.run_id)
+
+    def path_of(self, run_id: str) -> PurePosixPath:
+        """As `folder`, where the id is known already."""
+        return RunPath(self.dataset, self.method, str(self.noise), self.seed, run_id).relative
 
     def __str__(self) -> str:
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())
         of = "" if self.noise_seed is None else f" (labels of seed {self.noise_seed})"
         return f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}"
+
+
+def hash_of(spec: Mapping[str, Any]) -> str:
+    """The id of a spec as it is written in JSON, every field in it."""
+    left_out = ("overrides", "members")
+    identity = {key: value for key, value in spec.items() if key not in left_out}
+    identity["recipe"] = {key: value for key, value in spec["recipe"].items() if key != "source"}
+    if spec.get("members"):
+        identity["members"] = [hash_of(member) for member in spec["members"]]
+    for key, default in ADDED_LATER.items():
+        with suppress(KeyError):
+            if dotted.get(identity, key) == default:
+                dotted.remove(identity, key)
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from benchmarks.plan.spec import MOST_SEED
 from benchmarks.plan.toml_folder import TomlFolder
-from common.errors import UserError
-from common.validation import Problem
+from common.text import one_line
 
+Text = Annotated[str, AfterValidator(one_line)]
 SUITES = TomlFolder("suite", Path(__file__).parent / "suites")
 
 
@@ -19,8 +20,8 @@ class Arm(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: str
-    label: str | None = None  # how the tables name it; the method's name if absent
+    method: Text
+    label: Text | None = None  # how the tables name it; the method's name if absent
     set: dict[str, Any] = Field(default_factory=dict)  # dotted keys: {"relabel.enabled": true}
 
     @property
@@ -32,22 +33,19 @@ class Arm(BaseModel):
 class Suite(BaseModel):
     """A named grid: arms x data sets x noise ratios x seeds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: str
     title: str
     arms: tuple[Arm, ...] = Field(min_length=1)
-    datasets: tuple[str, ...] = Field(min_length=1)
-    stand_in: str | None = None  # embedded data set used where none of `datasets` is present
-    noise: tuple[float, ...] = (0.0,)
-    noise_kind: str = "symmetric"
-    seeds: tuple[int, ...] = (0, 1, 2)
+    datasets: tuple[Text, ...] = Field(min_length=1)
+    stand_in: Text | None = None  # embedded data set used where none of `datasets` is present
+    noise: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field((0.0,), min_length=1)
+    noise_kind: Text = "symmetric"
+    seeds: tuple[Annotated[int, Field(ge=0, lt=MOST_SEED)], ...] = Field((0, 1, 2), min_length=1)
 
 
 def load(name: str) -> Suite:
-    """The suite called `name`. Raises UserError when there is none, or a value is out of range."""
-    values = SUITES.read(name)
-    try:
-        return Suite(name=name, **values)
-    except ValidationError as error:
-        raise UserError(f"suite '{name}': {Problem.of(error)}") from None
+    """The suite called `name`, or in the file of that path. Raises UserError when there is none, or a key or value in
+    it is not valid."""
+    return SUITES.validated(name, Suite, name=SUITES.name_of(name))

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 
+from pydantic import Field
+
+from benchmarks.plan.recipe import MOST_EPOCHS
 from benchmarks.store.lease import host
 from common.files import atomic_write
+from common.foreign import Foreign
+from common.text import Line
 
 EVERY_SECONDS = 2.0
+
+
+class Heartbeat(Foreign):
+    """What `progress.json` says."""
+
+    host: Line | None = None
+    job: Line | None = None
+    epoch: int = Field(0, ge=0, le=MOST_EPOCHS)  # saved ones
+    epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS)
+    done: float = Field(0.0, ge=0, le=1)  # share of the run
+    images_per_second: float | None = Field(None, ge=0)
+    seconds_left: float | None = Field(None, ge=0)
+    updated: float = 0.0  # seconds since 1970, by the writer's clock
 
 
 class Progress:
@@ -36,18 +53,18 @@ class Progress:
             self._first = done  # a resumed run's speed counts from where it went on
         seconds = moment - self._started
         images = (done - self._first) * self.images
-        content = {
-            "host": host(),
-            "job": os.environ.get("SLURM_JOB_ID"),
-            "epoch": min(epoch, self.epochs),
-            "epochs": self.epochs,
-            "done": done / self.epochs,
-            "images_per_second": images / seconds if seconds > 0 else None,
-            "seconds_left": (self.epochs - done) * self.images * seconds / images if images else None,
-            "updated": time.time(),
-        }
+        content = Heartbeat(
+            host=host(),
+            job=os.environ.get("SLURM_JOB_ID"),
+            epoch=min(epoch, self.epochs),
+            epochs=self.epochs,
+            done=min(done / self.epochs, 1.0),
+            images_per_second=images / seconds if seconds > 0 else None,
+            seconds_left=max(self.epochs - done, 0.0) * self.images * seconds / images if images else None,
+            updated=time.time(),
+        )
         with atomic_write(self.path) as file:
-            json.dump(content, file)
+            file.write(content.model_dump_json())
 
 
 def duration(seconds: float) -> str:

@@ -9,8 +9,9 @@ holder that was silent for too long, but lives, finds the higher number before i
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import re
+import signal
 import threading
 import time
 import uuid
@@ -18,7 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from common.foreign import Foreign, Unreadable, parse_json, read_with_time, validated
+from common.text import Line
 
 BEAT_SECONDS = 2.0
 DEAD_VARIABLE = "UNCERTAINTY_BENCH_DEAD_SECONDS"  # for tests, and for file systems that show changes later than this
@@ -28,13 +31,30 @@ class Superseded(RuntimeError):
     """Somebody else does this run now. What was not yet written is dropped."""
 
 
+class Process(Foreign):
+    """A process, named so that others on the same machine can tell whether it lives."""
+
+    pid: int = 0  # 0: not known
+    started: int | None = None  # ticks since the machine's boot
+    where: Line = ""
+    host: Line = "?"
+
+
+class Holder(Process):
+    """What a lease says of who holds it."""
+
+    owner: Line = ""
+    job: Line | None = None
+    launch: Line = ""
+
+
 @dataclass(frozen=True)
 class Seen:
     """A lease as others see it. `beat` changes as long as its holder lives."""
 
     number: int
     beat: int
-    holder: dict[str, Any]
+    holder: Holder
 
 
 class Lease:
@@ -49,10 +69,12 @@ class Lease:
         """Take the run over from lease number `after` (0: nobody's), under a launch's id. None: somebody was faster."""
         folder.mkdir(parents=True, exist_ok=True)
         path, owner = _path(folder, after + 1), uuid.uuid4().hex
-        holder = {"owner": owner, **process(), "job": os.environ.get("SLURM_JOB_ID"), "launch": launch}
+        job = os.environ.get("SLURM_JOB_ID")
+        holder = Holder(owner=owner, job=job, launch=launch, **process().model_dump())
+        before = look(folder)
         try:
             with open(path, "x", encoding="utf-8") as file:
-                json.dump(holder, file)
+                file.write(holder.model_dump_json())
         except FileExistsError:
             return None
         except OSError:  # no space for its content: it would be taken for a lease until it is found dead
@@ -60,9 +82,12 @@ class Lease:
             raise
         for number in _numbers(folder):
             if number <= after:
-                _path(folder, number).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # a folder of that name is nobody's lease, and in nobody's way
+                    _path(folder, number).unlink()
         lease = cls(path, owner)
         if lease.held():
+            if before:
+                _wake(before.holder)
             return lease
         path.unlink(missing_ok=True)  # a higher number was there already
         return None
@@ -72,8 +97,8 @@ class Lease:
         if max(_numbers(self.path.parent), default=0) != _number(self.path):
             return False
         try:
-            return bool(json.loads(self.path.read_text(encoding="utf-8"))["owner"] == self.owner)
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return _holder(self.path)[1].owner == self.owner
+        except FileNotFoundError:
             return False
 
     def check(self) -> None:
@@ -132,15 +157,18 @@ def look(folder: Path) -> Seen | None:
     if not number:
         return None
     try:
-        with open(_path(folder, number), encoding="utf-8") as file:  # opening is what makes NFS look at the server
-            beat, text = os.fstat(file.fileno()).st_mtime_ns, file.read()
+        return Seen(number, *_holder(_path(folder, number)))
     except OSError:  # released, or taken over, between the two looks
         return None
+
+
+def _holder(path: Path) -> tuple[int, Holder]:
+    """A lease's beat and holder, of whom nothing is known where it cannot be read. Raises OSError."""
     try:
-        holder = json.loads(text)
-    except ValueError:  # being written, or its writer died over it
-        holder = {}
-    return Seen(number, beat, holder if isinstance(holder, dict) else {})
+        text, beat = read_with_time(path)  # opening is what makes NFS look at the server
+        return beat, validated(parse_json(text), Holder)
+    except Unreadable:  # being written, or its writer died over it, or it is no lease at all
+        return path.lstat().st_mtime_ns, Holder()
 
 
 def forget(folder: Path) -> None:
@@ -151,9 +179,9 @@ def forget(folder: Path) -> None:
             _path(folder, seen.number).unlink(missing_ok=True)
 
 
-def process() -> dict[str, Any]:
-    """This process, named so that others on the same machine can tell whether it lives."""
-    return {"pid": os.getpid(), "started": _started(os.getpid()), "where": where(), "host": host()}
+def process() -> Process:
+    """This process."""
+    return Process(pid=os.getpid(), started=_state(os.getpid())[1], where=where(), host=host())
 
 
 def host() -> str:
@@ -170,28 +198,41 @@ def where() -> str:
         return os.uname().nodename
 
 
-def died_here(holder: dict[str, Any]) -> bool:
-    """Whether a process (as `process` names it) was on this machine and is gone; known without waiting."""
-    pid = holder.get("pid")
-    if holder.get("where") != where() or not isinstance(pid, int) or pid < 1:
+def died_here(process: Process) -> bool:
+    """Whether a process was on this machine and is gone; known without waiting."""
+    if process.where != where() or process.pid < 1:
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(process.pid, 0)
     except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
         return False
-    now = _started(pid)  # another number than before: the process number was given out again
-    return now is not None and holder.get("started") is not None and now != holder["started"]
+    now = _state(process.pid)[1]  # another number than before: the process number was given out again
+    return now is not None and process.started is not None and now != process.started
 
 
-def _started(pid: int) -> int | None:
-    """When a process started, in ticks since the boot; 0 for one that has ended and is not yet reaped."""
+def stopped_here(process: Process) -> bool:
+    """Whether a process is on this machine and stopped (SIGSTOP, Ctrl-Z): it lives, and does nothing."""
+    state, started = _state(process.pid)
+    return process.where == where() and state in ("T", "t") and process.started in (None, started)
+
+
+def _wake(process: Process) -> None:
+    """Let a stopped process whose run was taken over find that out, and end: it may hold a GPU's memory."""
+    if process.started and stopped_here(process):
+        with contextlib.suppress(OSError):
+            os.kill(process.pid, signal.SIGCONT)
+
+
+def _state(pid: int) -> tuple[str, int | None]:
+    """A process's state (one letter, as /proc has it) and when it started, in ticks since the boot; 0 for one that has
+    ended and is not yet reaped, None where nothing is known."""
     try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
-        return None
-    return 0 if state in "ZX" else int(fields[18])
+        return "", None
+    return state, 0 if state in "ZX" else int(fields[18])
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -207,4 +248,4 @@ def _numbers(folder: Path) -> list[int]:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
-    return [int(name[6:]) for name in names if name.startswith("lease-") and name[6:].isdigit()]
+    return [int(found[1]) for name in names if (found := re.fullmatch(r"lease-([0-9]+)", name))]

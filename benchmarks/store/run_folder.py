@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -11,18 +10,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 from typing import IO, Any, Literal
+
+from pydantic import Field
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
+from benchmarks.store.heartbeat import Heartbeat
 from benchmarks.store.record import BadRecord, Record, read_record, write_record
 from common.files import atomic_write, free_aside, set_aside
+from common.foreign import Foreign, Model, Unreadable, read_bytes, read_model
+from common.text import Line
 
 # absent: never started, by nobody who lives; unknown: SLURM does not answer.
 State = Literal["queued", "running", "done", "failed", "stale", "corrupt", "absent", "unknown"]
 
 # At one look, a lease of another machine that was not touched for so long is a dead run's (they beat every 2 s).
 STALE_SECONDS = 120.0
+MOST_TEXT = 100_000  # characters of a failure's message, and of its traceback's end
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,23 @@ class RunStatus:
     job: str | None = None  # its SLURM job's number
     log: Path | None = None
     final: bool = False  # it failed in its latest launch: nobody is to try it again
+
+
+class Failure(Foreign):
+    """What `failure.json` says."""
+
+    message: Line = ""
+    traceback: str = ""
+    launch: Line = ""  # the command that it happened under
+    time: float = 0.0
+
+
+class Attempts(Foreign):
+    """What `attempts.json` says: starts of a run under one launch that have ended no epoch since."""
+
+    launch: Line
+    epoch: int
+    count: int = Field(ge=0, lt=10**6)
 
 
 def _file(name: str) -> cached_property[Path]:
@@ -71,14 +94,18 @@ class RunFolder:
             pass
         except BadRecord as error:
             return RunStatus(self.path, "corrupt", f"{self.record.name}: {error}")
-        seen, progress = lease.look(self.path), read_json(self.progress)
-        epoch = f"epoch {progress.get('epoch', 0)}/{progress.get('epochs', '?')}" if progress else "the first epoch"
+        seen, (beat, remark) = lease.look(self.path), _mark(self.progress, Heartbeat)
+        progress = beat.model_dump() if beat else None
+        epoch = (f"epoch {beat.epoch}/{beat.epochs or '?'}" if beat else "the first epoch") + remark
         if seen and _lives(seen, time.time() if now is None else now):
-            where, launch = seen.holder.get("host", "?"), str(seen.holder.get("launch", ""))
-            return RunStatus(self.path, "running", f"{epoch} on {where}", progress, launch)
-        if failure := read_json(self.failure):
-            return RunStatus(self.path, "failed", str(failure.get("message", "")), progress)
-        if seen or progress:
+            return RunStatus(self.path, "running", f"{epoch} on {seen.holder.host}", progress, seen.holder.launch)
+        failure, remark = _mark(self.failure, Failure)
+        if failure or remark:
+            return RunStatus(self.path, "failed", failure.message if failure else remark.lstrip(" ("), progress)
+        if seen and lease.stopped_here(seen.holder):
+            pid = seen.holder.pid
+            return RunStatus(self.path, "stale", f"process {pid} is stopped in {epoch}; `kill -CONT {pid}`", progress)
+        if seen or beat:
             return RunStatus(self.path, "stale", f"stopped in {epoch}; the next start goes on from there", progress)
         return RunStatus(self.path, "absent")
 
@@ -100,8 +127,8 @@ class RunFolder:
     def fingerprint(self) -> str | None:
         """What tells this record from a later one of the same run; None where there is none."""
         try:
-            return hashlib.sha256(self.record.read_bytes()).hexdigest()
-        except FileNotFoundError:
+            return hashlib.sha256(read_bytes(self.record)).hexdigest()
+        except (FileNotFoundError, Unreadable):
             return None
 
     @contextmanager
@@ -127,43 +154,60 @@ class RunFolder:
             for path in sorted(self.path.iterdir(), key=lambda path: path != self.record):
                 if not path.name.startswith("lease-"):
                     path.replace(aside / path.name)
-        elif self.record.exists():
+        elif os.path.lexists(self.record):
             set_aside(self.record)
+        for path in self._own():  # a pipe would hang the run, a folder cannot be replaced, a link leads out of here
+            if os.path.lexists(path) and not S_ISREG(path.lstat().st_mode):
+                set_aside(path)
         self.failure.unlink(missing_ok=True)
+        self._remove_temporary()
+
+    def _own(self) -> tuple[Path, ...]:
+        """The files that a run writes, its record apart."""
+        states = (self.checkpoint, previous_checkpoint(self.checkpoint), self.progress, self.failure, self.attempts)
+        return (*states, self.spec, self.history, self.predictions, self.log)
+
+    def _remove_temporary(self) -> None:
+        """Remove what killed writers, and those that have lost the run, left half-written."""
         for path in self.path.glob(".*.tmp"):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
 
     def write_failure(self, message: str, traceback: str, launch: str = "") -> None:
         """Leave the reason of a failure for `status`; `launch` is the command that it happened under."""
         with self.writing(self.failure) as file:
-            content = {"message": message, "traceback": traceback, "launch": launch, "time": time.time()}
-            json.dump(content, file, indent=1)
+            mark = Failure(
+                message=message[:MOST_TEXT], traceback=traceback[-MOST_TEXT:], launch=launch, time=time.time()
+            )
+            file.write(mark.model_dump_json(indent=1))
 
     def failed_under(self) -> tuple[str, float] | None:
         """Which failure this is (launch, time), or None where there is none."""
-        failure = read_json(self.failure)
-        return (str(failure.get("launch", "")), float(failure.get("time") or 0)) if failure else None
+        failure, remark = _mark(self.failure, Failure)
+        return (failure.launch, failure.time) if failure else ("", 0.0) if remark else None
 
     def read_spec(self) -> RunSpec | None:
         """What the run is of; None where its folder does not say so, or means another run."""
         try:
-            spec = RunSpec.model_validate_json(self.spec.read_bytes())
-        except (OSError, ValueError):
+            spec = read_model(self.spec, RunSpec)
+        except (FileNotFoundError, Unreadable):
             return None
-        return spec if self.path.name.endswith(f"-{spec.run_id}") else None
+        return spec if self.path.parts[-4:] == spec.folder.parts else None
 
     def saved_epoch(self) -> int:
         """How many epochs the run has saved, as far as it has said so."""
-        return int((read_json(self.progress) or {}).get("epoch", 0))
+        beat, _ = _mark(self.progress, Heartbeat)
+        return beat.epoch if beat else 0
 
     def count_attempt(self, launch: str) -> int:
         """Note a start of the run; returns how many under this launch have ended no epoch since, this one included."""
-        before, epoch = read_json(self.attempts) or {}, self.saved_epoch()
-        same = (before.get("launch"), before.get("epoch")) == (launch, epoch)
-        count = int(before.get("count", 0)) + 1 if same else 1
+        epoch = self.saved_epoch()
+        before, _ = _mark(self.attempts, Attempts)
+        same = before is not None and (before.launch, before.epoch) == (launch, epoch)
+        mark = Attempts(launch=launch, epoch=epoch, count=before.count + 1 if before and same else 1)
         with self.writing(self.attempts) as file:
-            json.dump({"launch": launch, "epoch": epoch, "count": count}, file)
-        return count
+            file.write(mark.model_dump_json())
+        return mark.count
 
     def write_record(self, record: Record) -> None:
         """Finish the run: from here on it is done."""
@@ -184,6 +228,7 @@ class RunFolder:
         saved = (self.checkpoint, previous_checkpoint(self.checkpoint))
         for path in (self.progress, self.failure, *saved, self.attempts):
             path.unlink(missing_ok=True)
+        self._remove_temporary()
 
 
 def previous_checkpoint(path: Path) -> Path:
@@ -191,17 +236,19 @@ def previous_checkpoint(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file, or None where there is none that can be read."""
+def _mark(path: Path, model: type[Model]) -> tuple[Model | None, str]:
+    """One of a run's small files, and a remark where there is one that cannot be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+        return read_model(path, model), ""
+    except FileNotFoundError:
+        return None, ""
+    except Unreadable as error:
+        return None, f" ({path.name} is unreadable: {error})"
 
 
 def _lives(seen: lease.Seen, now: float) -> bool:
-    """Whether a lease's holder seems to live, at one look: exact on its own machine, by the file's age elsewhere."""
-    if seen.holder.get("where") == lease.where():
+    """Whether a lease's holder seems to live, at one look: exact on its own machine, by the file's age elsewhere and of
+    a stopped process, which does not touch it."""
+    if seen.holder.where == lease.where() and not lease.stopped_here(seen.holder):
         return not lease.died_here(seen.holder)
     return abs(now - seen.beat / 1e9) < STALE_SECONDS

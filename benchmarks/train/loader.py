@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import queue
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
-
-from benchmarks.train.readahead import read_ahead
 
 RESIDENT_SHARE = 0.4  # of the free device memory that images may take; the rest is for the model and its activations
 PREFETCH = 3  # batches gathered ahead of the device
@@ -98,3 +97,23 @@ class Loader:
 def _channels_first(images: Tensor) -> Tensor:
     """[B, H, W, C] -> [B, C, H, W] as a view: channels_last in memory, which convolutions like best."""
     return images.permute(0, 3, 1, 2)
+
+
+def read_ahead(images: np.ndarray, rows: Iterable[int]) -> None:
+    """Have the system read these rows of `images` [N, ...] into its page cache, without waiting for it.
+
+    Random reads of a map one page fault at a time are slow: with 200,000 images of 224 px (30 GB, beyond the memory) on
+    a virtual disk, in batches of 64, 214 images/s by page faults, 4,440 images/s with four batches advised ahead.
+
+    Does nothing for arrays that are no memory map, for rows out of order in memory, and where the system knows no
+    advice (madvise). Page cache is not the process's memory: it is given up as soon as anybody needs room.
+    """
+    mapped: mmap.mmap | None = getattr(images, "_mmap", None)
+    if mapped is None or not images.flags.c_contiguous or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    first = images.ctypes.data - np.frombuffer(mapped, dtype=np.uint8).ctypes.data
+    size = images[:1].nbytes
+    for row in rows:
+        begin = first + row * size
+        start = begin - begin % mmap.PAGESIZE
+        mapped.madvise(mmap.MADV_WILLNEED, start, begin + size - start)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.groups import SeedGroup, seed_groups
-from reports.runs.predictions import Arrays, usable_predictions
+from reports.runs.predictions import Arrays, predictions
 from reports.runs.select import SETUP, largest, weight
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class MethodRuns:
     def seeds(self) -> dict[int, Arrays]:
         """seed -> arrays of the runs whose predictions can be read."""
         pairs = zip(self.group.runs["seed"], self.group.runs["folder"], strict=True)
-        found = {int(seed): usable_predictions(folder) for seed, folder in pairs}
+        found = {int(seed): predictions(folder) for seed, folder in pairs}
         return {seed: arrays for seed, arrays in found.items() if arrays is not None}
 
     @property

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +12,10 @@ import numpy as np
 from benchmarks.metrics.accuracy import accuracy_after_rejection
 from benchmarks.metrics.scores import of_predictions
 from benchmarks.store.run_folder import RunFolder
+from common.foreign import Unreadable
+from reports.runs.arrays import check, read_arrays
 
+log = logging.getLogger(__name__)
 Arrays = Mapping[str, np.ndarray]
 
 # Released records keep what many runs have in common (labels, noise) once: `shared/<digest>.npz` in their folder. A
@@ -25,39 +28,40 @@ def shared_file(root: Path, digest: str) -> Path:
     return root / SHARED / f"{digest}.npz"
 
 
-def predictions(folder: Path) -> Arrays | None:
-    """The arrays of `predictions.npz` (`benchmarks.train.run` names them), or None when there are none to read."""
-    try:
-        arrays = _read(RunFolder(folder).predictions)
-        for entry in arrays.pop(SHARED, ()):
-            name, _, digest = str(entry).partition("=")
-            arrays[name] = _read(shared_file(folder.parents[3], digest))["array"]
-    except (OSError, ValueError, EOFError, KeyError, IndexError, zipfile.BadZipFile, zlib.error):
-        return None
+def read_predictions(folder: Path) -> Arrays:
+    """The arrays of a run's `predictions.npz` (`benchmarks.train.run` names them), as a run writes them.
+
+    Raises Unreadable with the reason, FileNotFoundError where there are none.
+    """
+    arrays = read_arrays(RunFolder(folder).predictions)
+    for entry in arrays.pop(SHARED, np.array([])).ravel():
+        name, _, digest = str(entry).partition("=")
+        if not re.fullmatch("[0-9a-f]{16}", digest):  # it becomes a path
+            raise Unreadable(f"{SHARED}: {entry!r:.80} names no array")
+        try:
+            arrays[name] = read_arrays(shared_file(folder.parents[3], digest))["array"]
+        except (FileNotFoundError, KeyError):
+            raise Unreadable(f"{SHARED}/{digest}.npz, which holds its {name:.80}, is missing") from None
+        except Unreadable as error:
+            raise Unreadable(f"{SHARED}/{digest}.npz: {error}") from None
+    check(arrays)
     return arrays
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-# What every run stores for its test set; everything else is optional.
-_NEEDED = ("test_logits", "test_labels", "test_uncertainty")
-
-
-def usable_predictions(folder: Path) -> Arrays | None:
-    """The arrays of a run if the test set's are all there and finite."""
-    arrays = predictions(folder)
-    if arrays is None or not set(_NEEDED) <= set(arrays) or not len(arrays["test_labels"]):
+def predictions(folder: Path) -> Arrays | None:
+    """The arrays of `predictions.npz`, or None where there are none to be used; the reason is logged."""
+    try:
+        return read_predictions(folder)
+    except FileNotFoundError:
         return None
-    finite = all(np.isfinite(arrays[name]).all() for name in ("test_logits", "test_uncertainty"))
-    return arrays if finite else None
+    except Unreadable as error:
+        log.warning("%s is unreadable: %s", RunFolder(folder).predictions, error)
+        return None
 
 
 def reversed_accuracy(arrays: Arrays | None, rate: float) -> float:
     """Test accuracy when the `rate` *least* uncertain images are rejected; NaN without stored predictions."""
-    if arrays is None or not set(_NEEDED) <= set(arrays):
+    if arrays is None:
         return float("nan")
     correct = arrays["test_logits"].argmax(axis=1) == arrays["test_labels"]
     value = accuracy_after_rejection(correct, -arrays["test_uncertainty"].astype(np.float64), rate)
@@ -65,13 +69,6 @@ def reversed_accuracy(arrays: Arrays | None, rate: float) -> float:
 
 
 def scores_of_run(folder: Path) -> dict[str, float]:
-    """The scores of a run folder; empty where its predictions are missing, damaged or not finite."""
+    """The scores of a run folder; empty where its predictions are missing or damaged."""
     arrays = predictions(folder)
-    if arrays is None:
-        return {}
-    try:
-        if not (np.isfinite(arrays["test_logits"]).all() and np.isfinite(arrays["test_uncertainty"]).all()):
-            return {}
-        return of_predictions(arrays)
-    except (KeyError, IndexError, ValueError):
-        return {}
+    return {} if arrays is None else of_predictions(arrays)

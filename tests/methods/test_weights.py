@@ -1,15 +1,18 @@
 import hashlib
 import pickle
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 import torchvision
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common.errors import UserError
 from methods import create
 from methods.core import backbones
-from methods.core.weights import load_weights, sha256
+from methods.core.weights import WRAPPERS, check_weights, load_weights, sha256
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +26,21 @@ def backbone():
     return backbones.create("resnet18", 3, 32)
 
 
-@pytest.mark.parametrize("wrap", [False, True], ids=["bare", "under state_dict"])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_published_layouts(tmp_path, published, backbone, wrap, prefix):
+@pytest.mark.parametrize("wrappers", [(), *((one,) for one in WRAPPERS), ("model", "state_dict")])
+@pytest.mark.parametrize("prefix", ["", "module.", "module.module."])
+def test_published_layouts(tmp_path, published, backbone, wrappers, prefix):
     path = tmp_path / "resnet18_msceleb.pth"
     state = {prefix + key: value for key, value in published.items()}
-    torch.save({"state_dict": state, "epoch": 3} if wrap else state, path)
+    for wrapper in wrappers:
+        numbers = {
+            "epoch": 3,
+            "best": np.float64(88.1),
+            "last": np.float32(0.5),
+            "step": np.int64(9),
+            "ok": np.bool_(1),
+        }
+        state = {wrapper: state, **numbers, "optimizer": {"state": {}}}
+    torch.save(state, path)
     report = load_weights(backbone, path)
     assert report.matched == 120 and report.ignored == ("fc.bias", "fc.weight")
     assert report.source == "resnet18_msceleb.pth"
@@ -61,11 +73,18 @@ def mismatched(state):
             {**state, "conv1.weight": torch.zeros(64, 3, 3, 3)},
             r"1 of another shape \(conv1\.weight \(64, 3, 3, 3\), not",
         ),
-        ({f"backbone.{key}": value for key, value in state.items()}, r"missing .* unexpected"),
+        ({f"backbone.{key}": value for key, value in state.items()}, r"0 of 120 entries fit; .* missing .* unexpected"),
+        ({**state, "conv1.weight": torch.zeros(64, 3, 3, 3)}, r"119 of 120 entries fit \(bn1\.weight, .*\)"),
+        ({**state, "bn1.bias": torch.full((64,), torch.nan)}, r"1 with NaN, infinite or no real values \(bn1\.bias\)"),
+        ({**state, "bn1.bias": torch.full((64,), torch.inf)}, r"1 with NaN, infinite"),
+        ({**state, "bn1.bias": torch.zeros(64, dtype=torch.complex64)}, r"1 with NaN, infinite"),
+        ({"net": state, "epoch": 1}, r"a dictionary of 'net', 'epoch'; wanted: a state_dict.* model_state_dict"),
+        ({"model": {}}, "wanted: a state_dict"),
+        ([1, 2], "a list; wanted: a state_dict"),
     ]
 
 
-@pytest.mark.parametrize("case", range(4))
+@pytest.mark.parametrize("case", range(11))
 def test_a_mismatch_is_an_error_and_changes_nothing(tmp_path, published, backbone, case):
     state, message = mismatched(published)[case]
     torch.save(state, tmp_path / "w.pth")
@@ -76,12 +95,58 @@ def test_a_mismatch_is_an_error_and_changes_nothing(tmp_path, published, backbon
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
 
 
+def test_weights_are_checked_before_there_is_data(tmp_path, published):
+    torch.save(published, tmp_path / "w.pth")
+    (tmp_path / "page.pth").write_text("<html>")
+    check_weights(tmp_path / "w.pth", "resnet18", 32)
+    for channels in (1, 3):
+        state = backbones.create("small", channels, 32).state_dict()
+        torch.save({key.removeprefix("stages."): value for key, value in state.items()}, tmp_path / f"{channels}.pth")
+        check_weights(tmp_path / f"{channels}.pth", "small", 32)
+    with pytest.raises(UserError, match="do not fit"):
+        check_weights(tmp_path / "w.pth", "resnet18_small_stem", 32)
+    with pytest.raises(UserError, match="page.pth: .*torch.save"):
+        check_weights(tmp_path / "page.pth", "resnet18", 32)
+
+
+SEEDS = [pickle.dumps({"a": 1}), b"PK\x03\x04" + bytes(26), b"<html>", bytes(8) + b"{}", b"\x80\x02}q\x00."]
+
+
+@given(
+    content=st.one_of(st.binary(max_size=300), st.sampled_from(SEEDS), st.integers(0, 10**6)),
+    suffix=st.sampled_from([".pth", ".safetensors"]),
+)
+@settings(max_examples=150, deadline=2000, suppress_health_check=list(HealthCheck))
+def test_any_bytes_are_weights_or_one_error(tmp_path, small_file, content, suffix):
+    """A number: the saved file with that byte flipped, which may still be one of weights."""
+    path = tmp_path / f"any{suffix}"
+    if isinstance(content, int):
+        good = bytearray(small_file[suffix])
+        good[content % len(good)] ^= 1 << content % 8
+        content = bytes(good)
+    path.write_bytes(content)
+    try:
+        load_weights(backbones.create("small", 1, 8), path)
+    except UserError as error:
+        assert str(error).isprintable() and len(str(error)) < 1000
+
+
 def test_another_stem_or_network_is_an_error(tmp_path, published):
     torch.save(published, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"conv1\.weight"):
         load_weights(backbones.create("resnet18_small_stem", 3, 32), tmp_path / "w.pth")
     with pytest.raises(UserError, match="missing"):
         load_weights(backbones.create("small", 3, 32), tmp_path / "w.pth")
+
+
+@pytest.fixture(scope="module")
+def small_file(tmp_path_factory):
+    """Good files of weights for `small`, by suffix."""
+    folder, state = tmp_path_factory.mktemp("weights"), backbones.create("small", 1, 8).state_dict()
+    torch.save({"model": state, "best": np.float64(1)}, folder / "w.pth")
+    renamed = {key.removeprefix("stages."): value for key, value in state.items()}
+    safetensors.torch.save_file(renamed, folder / "w.safetensors")
+    return {path.suffix: path.read_bytes() for path in folder.iterdir()}
 
 
 class Payload:
@@ -93,8 +158,8 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path, backbone, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": Payload()}, "zip.pth")
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Payload()))
-    for name in ("zip.pth", "plain.pth"):
-        with pytest.raises(UserError, match=name):
+    for name, reason in (("zip.pth", r"refused, it holds more than tensors \(io\.open\)"), ("plain.pth", "not a file")):
+        with pytest.raises(UserError, match=rf"{name}: {reason}"):
             load_weights(backbone, name)
     assert not (tmp_path / "PWNED").exists()
 

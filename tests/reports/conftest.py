@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,6 @@ def last_metrics(accuracy: float | None, uncertain: float = 0.02, free: float = 
     names = ("error_auroc", "flip_auroc", "ambiguity_spearman")
     values |= {f"{kind}{name}": 0.75 for kind in ("", "free_") for name in names}
     return values
-
-
-def _identity(run: RunSpec) -> str:
-    """An id that stays when the spec gains a field, so that golden files do too."""
-    recipe = (run.recipe.name, run.recipe.epochs, run.recipe.backbone)
-    noise = run.noise.ratio if run.noise.kind == "symmetric" else run.noise
-    parts = (run.dataset, run.method, noise, run.seed, run.weights, recipe, sorted(run.config.items()))
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
 def write(
@@ -63,7 +54,7 @@ def write(
         name: oracle[name] for name in ("epoch", "accuracy", "accuracy_at_10", "accuracy_at_20", "accuracy_at_30")
     }
     record = Record(
-        run_id=_identity(run),
+        run_id=run.run_id,
         spec=run,
         metrics=metrics or {"last": last_metrics(accuracy), "best_on_test": oracle, "best_on_validation": None},
         noise={"requested": noise, "realised": noise, "flipped": round(1000 * noise)},

@@ -132,7 +132,6 @@ def test_hostile_text_stays_text_on_every_page(tmp_path: Path, runs: Writer) -> 
         "commit": HOSTILE,
         "data": {"notes": [HOSTILE], "classes": [HOSTILE]},
     }
-    record["run_id"] = f"../../{HOSTILE}"
     (folder / "record.json").write_text(json.dumps(record))
     failed = tmp_path / "runs" / "faces" / "scn" / "noise-0.10" / "seed-0-00000000"
     failed.mkdir(parents=True)

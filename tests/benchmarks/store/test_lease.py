@@ -78,7 +78,7 @@ def test_the_holder_beats_and_notices_the_loss(tmp_path, monkeypatch):
 
 def _elsewhere(folder, number=1):
     path = folder / f"lease-{number}"
-    path.write_text(json.dumps({**lease.process(), "where": "elsewhere", "owner": "x"}))
+    path.write_text(json.dumps({**dict(lease.process()), "where": "elsewhere", "owner": "x"}))
     return path
 
 

@@ -122,7 +122,7 @@ def test_a_failure_is_shown_until_the_run_is_tried_again(folder):
 def test_running_and_stale_are_told_apart(folder, holder, age, state):
     folder.progress.write_text(json.dumps({"epoch": 1, "epochs": 9}))
     lease = folder.path / "lease-1"
-    lease.write_text(json.dumps({**process(), **holder}))
+    lease.write_text(json.dumps({**dict(process()), **holder}))
     os.utime(lease, (time.time() - age,) * 2)
     assert folder.status().state == state
     assert "epoch 1/9" in folder.status().detail
@@ -134,7 +134,7 @@ def test_a_run_without_a_claim_was_stopped(folder):
 
 
 def test_a_clock_that_is_wrong_makes_no_run_stale(folder, monkeypatch):
-    (folder.path / "lease-1").write_text(json.dumps({**process(), "where": "elsewhere"}))
+    (folder.path / "lease-1").write_text(json.dumps({**dict(process()), "where": "elsewhere"}))
     monkeypatch.setattr("time.time", lambda: 0.0)
     assert folder.status(Store(folder.path.parents[3]).now()).state == "running"
 
@@ -171,7 +171,7 @@ def test_what_a_run_killed_right_after_its_record_left_is_removed(folder, record
     folder.count_attempt("a")
     folder.progress.write_text("{}")
     previous_checkpoint(folder.checkpoint).touch()
-    dead = {**process(), "started": 1}
+    dead = {**dict(process()), "started": 1}
     (folder.path / "lease-1").write_text(json.dumps(dead))
     folder.tidy()
     assert {path.name for path in folder.path.iterdir()} == kept and folder.status().state == "done"
