@@ -24,7 +24,7 @@ help: ## this help
 	@echo "targets:"
 	@grep -hE '^[a-z0-9 -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16 | sed 's/^/  /'
 	@echo "  table1 ... table6  run what a table needs (finished runs are skipped) and write it to $(OUT)"
-	@echo "variables: DATA=$(DATA) RUNS=$(RUNS) OUT=$(OUT) JOBS=$(JOBS) RECIPE=quick|compact|long|paper ARGS=\"flags of bench.py run\""
+	@echo "variables: DATA=$(DATA) RUNS=$(RUNS) OUT=$(OUT) JOBS=$(JOBS) RECIPE=quick|compact|paper ARGS=\"flags of bench.py run\""
 
 setup: $(VENV)/.ready ## the virtual environment, from requirements.txt
 

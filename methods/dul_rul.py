@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,6 +22,11 @@ class DULRUL(DUL):
     """
 
     reference = "Zhang, Wang & Deng, Relative Uncertainty Learning for Facial Expression Recognition, NeurIPS 2021, 4.6"
+
+    @classmethod
+    def warning(cls, config: Any, num_classes: int) -> str:
+        """Two classes: see `relative.TWO_CLASSES`."""
+        return relative.TWO_CLASSES if num_classes == 2 else ""
 
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """CE(W z, y) + lambda * KL, sigma fixed, plus the add-up loss that trains sigma."""

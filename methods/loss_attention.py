@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from methods.core import relative
@@ -17,6 +19,11 @@ class LossAttention(BranchedMethod):
     note = (
         "minimising the loss pushes u down on hard samples: the learned value is a certainty; read rejection both ways"
     )
+
+    @classmethod
+    def warning(cls, config: Any, num_classes: int) -> str:
+        """Two classes: see `relative.TWO_CLASSES`."""
+        return relative.TWO_CLASSES if num_classes == 2 else ""
 
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """u_i CE(W mu_i, y_i) + u_j CE(W mu_j, y_j)."""

@@ -28,6 +28,11 @@ class MixOutput(BranchedMethod):
         "W is linear and u_i + u_j = 1, so mixed logits equal RUL's W mu~ exactly; only space = probabilities differs"
     )
 
+    @classmethod
+    def warning(cls, config: MixOutputConfig, num_classes: int) -> str:
+        """Two classes: see `relative.TWO_CLASSES`."""
+        return relative.TWO_CLASSES if num_classes == 2 else ""
+
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """RUL's add-up loss of the mixed outputs."""
         mu, log_sigma = self.embed(batch.images)

@@ -9,7 +9,7 @@ from torch import Tensor
 from methods.core import relative
 from methods.core.base import Batch, Clock, Mixing, Step, setting
 from methods.core.branched import BranchedConfig, BranchedMethod, mean_sigma
-from methods.core.relative import add_up_loss, mixing_of
+from methods.core.relative import TWO_CLASSES, add_up_loss, mixing_of
 
 
 class RULConfig(BranchedConfig):
@@ -27,18 +27,27 @@ class RULConfig(BranchedConfig):
     )
 
 
+def _anyone(config: RULConfig) -> bool:
+    """Whether a sample may be mixed with one of its own label."""
+    return config.partner == "any" or (config.variant == "released" and config.partner == "as variant")
+
+
 class RUL(BranchedMethod):
     """mu~ = u_i mu_i + u_j mu_j; loss = CE(W mu~, y_i) + CE(W mu~, y_j); uncertainty = mean sigma (paper eq. 2-4)."""
 
     Config = RULConfig
     reference = "Zhang, Wang & Deng, Relative Uncertainty Learning for Facial Expression Recognition, NeurIPS 2021"
 
+    @classmethod
+    def warning(cls, config: RULConfig, num_classes: int) -> str:
+        """Of two classes, a partner of another label leaves no contrast between the targets: 1/2 (1 - 1/(K - 1))."""
+        return f"{TWO_CLASSES}; --set rul.partner=any can" if num_classes == 2 and not _anyone(config) else ""
+
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """CE(W mu~, y_i) + CE(W mu~, y_j) (paper eq. 4)."""
         released = self.config.variant == "released"
         mu, log_sigma = self.embed(batch.images)
-        anyone = self.config.partner == "any" or (released and self.config.partner == "as variant")
-        partner = (relative.shuffle if anyone else relative.partners)(batch.labels)
+        partner = (relative.shuffle if _anyone(self.config) else relative.partners)(batch.labels)
         weight = relative.relative_uncertainty(log_sigma, partner, mean_first=released)
         logits = self.classifier(relative.mix(mu, partner, weight))
         loss = add_up_loss(logits, batch.labels, batch.labels[partner])

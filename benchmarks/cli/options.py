@@ -140,13 +140,19 @@ def _run(verb: Parser) -> None:
     datasets(what, "data sets (faces)")
     what.add_argument("--noise", metavar="R,R", help="label-noise ratios in [0, 1) (0.1,0.2,0.3)")
     what.add_argument("--seeds", metavar="N|A,B", help="3 means 0,1,2; 0,5 means those two (3)")
-    recipe(what, f"{', '.join(RECIPES.names())} (real data: paper; embedded data: quick)")
+    recipe(what, f"{', '.join(RECIPES.names())} (embedded data: quick; real data: paper, without a GPU compact)")
     what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem ...")
     what.add_argument(
         "--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting; also recipe.KEY=VALUE"
     )
-    weights(what, "pretrained ResNet-18 (state dict or .safetensors)")
+    weights(what, "pretrained ResNet-18 (state dict or .safetensors), or imagenet: torchvision's")
+    what.add_argument(
+        "--protocol",
+        choices=("common", "own"),
+        default="common",
+        help="own: each method with the values that its authors train it with, where the recipe has such (common)",
+    )
     plugin(what)
     how = verb.add_argument_group("how and where")
     data(how)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.cli.values import parse_names, parse_noise, parse_seeds
+from benchmarks.launch.devices import devices
 from benchmarks.plan import grid as plan
 from benchmarks.plan import suite
 from benchmarks.plan.suite import Arm
@@ -20,6 +21,8 @@ def from_flags(flags: argparse.Namespace) -> plan.Request:
         "recipe": flags.recipe,
         "epochs": flags.epochs,
         "backbone": flags.backbone,
+        "real_recipe": "compact" if without_gpu(flags) else "paper",
+        "own_protocols": flags.protocol == "own",
         "sets": tuple(plan.parse_set(text) for text in flags.set),
     }
     if flags.datasets:
@@ -36,6 +39,11 @@ def from_flags(flags: argparse.Namespace) -> plan.Request:
     arms = tuple(Arm(method=name) for name in (parse_names(flags.methods) if flags.methods else PAPER_METHODS))
     defaults = {"datasets": ("faces",), "noise": parse_noise("0.1,0.2,0.3"), "seeds": parse_seeds("3")}
     return plan.Request(arms=arms, **{**defaults, **changes})
+
+
+def without_gpu(flags: argparse.Namespace) -> bool:
+    """Whether the runs are done on this machine's CPU, where the paper's schedule takes weeks."""
+    return not flags.slurm and devices(flags.device) == ["cpu"]
 
 
 def _arms(arms: Sequence[Arm], wanted: Sequence[str]) -> tuple[Arm, ...]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import joblib
+
+import methods
 from benchmarks.cli.progress_bar import ProgressBar
 from benchmarks.cli.request import from_flags
 from benchmarks.cli.values import parse_jobs, positive
-from benchmarks.launch import estimate
 from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
+from benchmarks.launch.estimate import LoadedSplits
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.pool import LocalPool
 from benchmarks.launch.run_queue import RunsOutcome, Watch
@@ -26,12 +30,12 @@ from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
-from datasets.base import Splits
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -39,7 +43,7 @@ from methods.registry import METHODS
 class Executor(Protocol):
     """Where runs are done: the one place in which this machine and a cluster differ."""
 
-    def estimate(self, specs: Sequence[RunSpec], splits: estimate.LoadedSplits) -> list[float]:
+    def estimate(self, specs: Sequence[RunSpec], splits: LoadedSplits) -> list[float]:
         """Seconds of each run by itself."""
 
     def announce(self, specs: Sequence[RunSpec], seconds: Sequence[float]) -> str:
@@ -65,6 +69,7 @@ class Session:
     wait: bool
     dry_run: bool
     force: bool
+    published: Sequence[RunSpec] = ()  # by the paper's schedule, where the lack of a GPU has decided for another
 
     @classmethod
     def from_flags(cls, flags: argparse.Namespace) -> Session:
@@ -74,7 +79,12 @@ class Session:
         sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
         specs = plan.resolve(request, sources, flags.weights)
-        return cls._made(flags, specs, sources, weights)
+        session = cls._made(flags, specs, sources, weights)
+        if request.recipe or request.real_recipe == "paper":
+            return session
+        published = plan.resolve(replace(request, real_recipe="paper"), sources, flags.weights)
+        changed = {spec.run_id for spec in specs}
+        return replace(session, published=[spec for spec in published if spec.run_id not in changed])
 
     @classmethod
     def again(cls, flags: argparse.Namespace) -> Session:
@@ -156,7 +166,9 @@ class Session:
         todo = make_todo(self.specs, store, force=self.force)
         executor = self._executor(todo.todo, store)
         new = self._unqueued(todo.todo)
-        self._print(todo, len(todo.todo) - len(new))
+        if self.published and new:
+            print(self._default_recipe(executor, new, splits))
+        self._print(todo, len(todo.todo) - len(new), splits)
         if new:
             print(executor.announce(new, executor.estimate(new, splits)), flush=True)
         if self.dry_run:
@@ -191,6 +203,16 @@ class Session:
         room = capacity(self.jobs or parts(spread), todo, context, spread)
         return LocalPool(replace(context, memory_share=room.memory_share), room.jobs, spread)
 
+    def _default_recipe(self, executor: Executor, new: Sequence[RunSpec], splits: LoadedSplits) -> str:
+        """Which recipe is taken for lack of a GPU, and what either takes on this machine."""
+        # Of the images only number and channels count: there is no need to decode them at the paper's size.
+        of = {dataset: part for (dataset, _), part in splits.items()}
+        paper = {(spec.dataset, spec.recipe.image_size): of[spec.dataset] for spec in self.published}
+        times = [sum(executor.estimate(specs, part)) for specs, part in ((new, splits), (self.published, paper))]
+        jobs = self.jobs or joblib.cpu_count()
+        ours, theirs = (duration(seconds / jobs) for seconds in times)
+        return f"recipe compact, since there is no GPU: about {ours}; the paper's, --recipe paper: about {theirs}"
+
     def _unqueued(self, todo: Sequence[RunSpec]) -> list[RunSpec]:
         """The runs to start: on SLURM, those that no earlier job of this folder is going to do anyway."""
         if not self.slurm:
@@ -208,23 +230,34 @@ class Session:
             f"  collect: python bench.py report {runs}\n  stop:    python bench.py cancel {runs}"
         )
 
-    def _load_data(self) -> dict[tuple[str, int | None], Splits]:
+    def _load_data(self) -> LoadedSplits:
         """Every data set once, here: one that is missing or damaged ends the command before anything runs, and the runs
         find the cache built."""
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
 
-    def _print(self, todo: Todo, queued: int) -> None:
+    def _print(self, todo: Todo, queued: int, splits: LoadedSplits) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
         print(f", {len(todo.partial)} to go on from a checkpoint" if todo.partial else "", end="")
         print(f", {queued} queued or running already" if queued else "", flush=True)
         for remark in todo.remarks:
+            print(f"note: {remark}")
+        for remark in self._of_methods(splits):
             print(f"note: {remark}")
         if self.dry_run:
             for spec in todo.todo:
                 print(
                     f"  {spec}  {spec.recipe.name}, {spec.recipe.epochs} epochs, {spec.recipe.backbone}  {spec.folder}"
                 )
+
+    def _of_methods(self, splits: LoadedSplits) -> Iterator[str]:
+        """What the methods themselves have to say of these data."""
+        classes = {dataset: len(part.train.class_names) for (dataset, _), part in splits.items()}
+        for spec in {(s.dataset, s.method, json.dumps(s.config)): s for s in self.specs}.values():
+            method = METHODS.load(spec.method)
+            config = methods.validate_config(spec.method, method, spec.config)
+            if warning := method.warning(config, classes[spec.dataset]):
+                yield f"{spec.dataset}, {spec.method}: {warning}"
 
     def _sum_up(self, outcome: RunsOutcome, store: Store) -> int:
         print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed; records under {store.root}")

@@ -41,7 +41,8 @@ def _remarks(specs: Sequence[RunSpec], folders: Iterable[RunFolder]) -> Iterable
     ):
         yield (
             f"{dataset}: the paper starts from a ResNet-18 pretrained on MS-Celeb-1M; without {MSCELEB} under the data "
-            "folder or --weights these runs start from scratch and are not comparable with the published numbers"
+            "folder or --weights FILE these runs start from scratch and are not comparable with the published numbers; "
+            "--weights imagenet, torchvision's, is nearer to the paper's condition and not it either"
         )
     if count := sum(spec.noise_seed is not None for spec in specs):
         yield f"{count} of the runs are members of ensembles, beyond the seeds asked for"

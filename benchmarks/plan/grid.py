@@ -28,7 +28,10 @@ MSCELEB = Path("weights") / "resnet18_msceleb.pth"  # below the data folder
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line or a suite asks for. `recipe` None: `paper` on real data, `quick` on embedded data."""
+    """What the command line or a suite asks for. `recipe` None: `quick` on embedded data, `real_recipe` on real data.
+
+    own_protocols: each method with the values of its own authors, where the recipe has such.
+    """
 
     arms: tuple[Arm, ...]
     datasets: tuple[str, ...]
@@ -37,6 +40,8 @@ class Request:
     recipe: str | None = None
     epochs: int | None = None
     backbone: str | None = None
+    real_recipe: str = "paper"
+    own_protocols: bool = False
     sets: tuple[tuple[str, str, Any], ...] = ()  # (method or "recipe", dotted key, value), from --set
 
     def sources(self, data: Path) -> Sources:
@@ -63,11 +68,12 @@ def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
         if suite.stand_in is None:
             raise UserError(f"suite '{suite.name}': none of {', '.join(suite.datasets)} is present under {data}")
         present = (suite.stand_in,)
+    datasets = changes.get("datasets", present)
     values: dict[str, Any] = {
         "arms": suite.arms,
-        "datasets": present,
+        "datasets": datasets,
         "noise": tuple(Noise(kind=suite.noise_kind, ratio=ratio) for ratio in suite.noise),
-        "seeds": suite.seeds,
+        "seeds": tuple(dict.fromkeys(seed for name in datasets for seed in suite.seeds_of(name))),
     }
     return Request(**{**values, **changes})
 
@@ -78,18 +84,19 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
     Raises UserError for an unknown name, setting or value, before anything is written.
     """
     recipe_sets = {f"recipe.{key}": value for owner, key, value in request.sets if owner == "recipe"}
-    prepared = []  # of each data set, what all its runs share
+    prepared = []  # of each data set and arm, what all its runs share
     for name in request.datasets:
-        recipe = _recipe(request, name)
-        settings = [(arm.method, *_config(arm, recipe, request.sets)) for arm in request.arms]
-        prepared.append((sources.identities[name], recipe, _weights(recipe, sources.data, weights), settings))
+        recipes_ = [_recipe(request, name, arm.method) for arm in request.arms]
+        pretrained = _weights(recipes_[0], sources.data, weights)
+        settings = [_config(arm, recipe, request.sets) for arm, recipe in zip(request.arms, recipes_, strict=True)]
+        prepared.append((sources.identities[name], pretrained, [*zip(request.arms, recipes_, settings, strict=True)]))
     specs: dict[str, RunSpec] = {}
-    for seed, (dataset, recipe, pretrained, settings), noise in product(request.seeds, prepared, request.noise):
+    for seed, (dataset, pretrained, arms), noise in product(request.seeds, prepared, request.noise):
         labels = Noise(kind=sources.identities[noise.kind], ratio=noise.ratio)
-        for method, config, changed in settings:
+        for arm, recipe, (config, changed) in arms:
             spec = RunSpec(
                 dataset=dataset,
-                method=method,
+                method=arm.method,
                 noise=labels,
                 seed=seed,
                 recipe=recipe,
@@ -108,11 +115,12 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
     return list(specs.values())
 
 
-def _recipe(request: Request, dataset: str) -> Recipe:
+def _recipe(request: Request, dataset: str, method: str) -> Recipe:
     entry = DATASETS.load(dataset)
     changes: dict[str, Any] = {key: value for owner, key, value in request.sets if owner == "recipe"}
     changes |= {k: v for k, v in (("epochs", request.epochs), ("backbone", request.backbone)) if v is not None}
-    recipe = recipes.load(request.recipe or ("quick" if entry.embedded else "paper"), dataset, **changes)
+    name = request.recipe or ("quick" if entry.embedded else request.real_recipe)
+    recipe = recipes.load(name, dataset, method if request.own_protocols else None, **changes)
     if recipe.backbone not in BACKBONES:
         raise unknown("backbone", recipe.backbone, BACKBONES)
     return recipe
@@ -148,6 +156,10 @@ def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpe
 
 def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
     """What identifies the pretrained weights: a file's sha256, "imagenet", or None for training from scratch."""
+    if given == Path(IMAGENET):
+        if not recipe.backbone.startswith("resnet18"):
+            raise UserError(f"--weights imagenet: they are a ResNet-18's; the recipe's backbone is {recipe.backbone}")
+        return IMAGENET
     if given is not None:
         if not given.is_file():
             raise UserError(f"--weights {given}: no such file")
@@ -161,5 +173,7 @@ def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
 
 def weights_file(data: Path, given: Path | None) -> Path | None:
     """The file of pretrained weights on this machine: the one given, else the usual one where it is there."""
+    if given == Path(IMAGENET):
+        return None
     path = given or data / MSCELEB
     return path.resolve() if given or path.is_file() else None

@@ -46,6 +46,14 @@ class StepDecay(_Part):
     factor: float = Field(gt=0, le=1)
 
 
+class MultiStep(_Part):
+    """lr x factor at each of these epochs, counted from 0."""
+
+    kind: Literal["multi_step"]
+    epochs: tuple[int, ...] = Field(min_length=1)
+    factor: float = Field(gt=0, le=1)
+
+
 class Cosine(_Part):
     """Linear warm-up over the first `warmup` share of all steps, then half a cosine to zero."""
 
@@ -53,7 +61,7 @@ class Cosine(_Part):
     warmup: float = Field(0.0, ge=0, lt=1)
 
 
-Schedule = Annotated[Constant | Exponential | StepDecay | Cosine, Field(discriminator="kind")]
+Schedule = Annotated[Constant | Exponential | StepDecay | MultiStep | Cosine, Field(discriminator="kind")]
 
 
 class Recipe(_Part):
@@ -85,6 +93,12 @@ class Recipe(_Part):
         None, ge=8, le=MOST_PIXELS, description="centre crop at test time, for recipes that train on crops"
     )
     test_view: Literal["single", "ten_crop"] = "single"
+    sampler: Literal["shuffle", "balanced"] = Field(
+        "shuffle", description="an epoch's order: each image once, or as many draws with every class as likely"
+    )
+    protocol: Literal["common", "own"] = Field(
+        "common", description="one set of values for all methods, or each its own"
+    )
     method: dict[str, Any] = Field(default_factory=dict, description="method settings that belong to this schedule")
 
     @model_validator(mode="after")
@@ -97,18 +111,21 @@ class Recipe(_Part):
         return self.crop or self.image_size or native
 
 
-def load(name: str, dataset: str, **changes: Any) -> Recipe:
+def load(name: str, dataset: str, method: str | None = None, **changes: Any) -> Recipe:
     """The recipe `name` for a data set: its `[default]` table, then its `[<dataset>]` table, then `changes`.
 
     All of that over the recipe that it `extends`, if it does. `folder:PATH` has the table `[folder]`.
 
+    method: the one whose own protocol is asked for, where the recipe knows it; None: the values common to all.
+
     Raises UserError for an unknown recipe or a value out of range.
     """
-    keys = [key for key in Recipe.model_fields if key != "name"]
+    keys = [key for key in Recipe.model_fields if key not in ("name", "protocol")]
     for key in changes:
         if key not in keys:
             raise unknown("setting", f"recipe.{key}", [f"recipe.{valid}" for valid in keys])
-    values = {**recipe_file.values(RECIPES, name, dataset.partition(":")[0], keys), **changes}
+    values = {**recipe_file.values(RECIPES, name, dataset.partition(":")[0], keys, method), **changes}
+    values["protocol"] = "common" if method is None else "own"
     try:
         return Recipe(name=RECIPES.name_of(name), **values)
     except ValidationError as error:

@@ -13,6 +13,7 @@ from common.registry import unknown
 from datasets.registry import DATASETS
 
 Table = dict[str, Any]
+METHODS = "methods"  # the key of the tables of single methods
 
 
 class RecipeFile(BaseModel):
@@ -32,15 +33,34 @@ class RecipeFile(BaseModel):
                 raise ValueError(str(unknown("table", f"[{name}]", ["extends", "default", *DATASETS])))
         return self
 
-    def table(self, dataset: str) -> Table:
-        """What holds for a data set: `[default]`, and its own table over it."""
-        return {**self.default, **self.__pydantic_extra__.get(dataset, {})}
+    def table(self, dataset: str, method: str | None) -> Table:
+        """What holds for a data set: `[default]`, its own table over it and, with a method, that method's tables."""
+        tables = [self.default, self.__pydantic_extra__.get(dataset, {})]
+        tables += [table.get(METHODS, {}).get(method, {}) for table in tables]
+        return over(*tables)
+
+
+def over(*tables: Table) -> Table:
+    """Each table over those before it; the settings of methods (`method = {...}`) key by key."""
+    found: Table = {}
+    for table in tables:
+        settings = {**found.get("method", {}), **table.get("method", {})}
+        found |= {key: value for key, value in table.items() if key != METHODS}
+        found |= {"method": settings} if settings else {}
+    return found
 
 
 def values(
-    recipes: TomlFolder, called: str, dataset: str, valid: Collection[str], above: tuple[str, ...] = ()
+    recipes: TomlFolder,
+    called: str,
+    dataset: str,
+    valid: Collection[str],
+    method: str | None = None,
+    above: tuple[str, ...] = (),
 ) -> Table:
     """The values of a recipe for a data set, over those of the recipe that it extends, if it does.
+
+    method: with the values that its authors train it with, where the recipe has such (`[DATASET.methods.METHOD]`).
 
     Raises UserError for a file that is no recipe, a key that is not `valid`, and a recipe that extends itself.
     """
@@ -48,8 +68,13 @@ def values(
         raise UserError(f"recipe '{called}' extends itself: {' -> '.join((*above, called))}")
     file = recipes.validated(called, RecipeFile)
     for name, table in (("default", file.default), *file.__pydantic_extra__.items()):
-        for key in table:
-            if key not in valid:
-                raise UserError(f"recipe '{called}': {unknown('key', f'{name}.{key}', [f'{name}.{v}' for v in valid])}")
-    extended = {} if file.extends is None else values(recipes, file.extends, dataset, valid, (*above, called))
-    return {**extended, **file.table(dataset)}
+        own = table.get(METHODS, {})
+        if not isinstance(own, dict) or not all(isinstance(part, dict) for part in own.values()):
+            raise UserError(f"recipe '{called}': {name}.{METHODS} holds tables, [{name}.{METHODS}.METHOD]")
+        for place, part in ((name, table), *((f"{name}.{METHODS}.{owner}", part) for owner, part in own.items())):
+            for key in part:
+                if key not in valid and not (part is table and key == METHODS):
+                    names = [f"{place}.{one}" for one in valid]
+                    raise UserError(f"recipe '{called}': {unknown('key', f'{place}.{key}', names)}")
+    extended = {} if file.extends is None else values(recipes, file.extends, dataset, valid, method, (*above, called))
+    return over(extended, file.table(dataset, method))

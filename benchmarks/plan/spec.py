@@ -24,7 +24,13 @@ MOST_SEED = 2**32  # what every generator of numbers takes
 
 # Settings that came after the first release, with their defaults: at those they are no part of a run's identity, so
 # that every run keeps the id that it had before there were such settings.
-ADDED_LATER: dict[str, Any] = {"noise_seed": None, "recipe.compile": False}
+ADDED_LATER: dict[str, Any] = {
+    "noise_seed": None,
+    "recipe.compile": False,
+    "recipe.sampler": "shuffle",
+    "recipe.protocol": "common",
+    "config.pool": "global",
+}
 
 
 # Names that become folders are made fit for it by `RunPath`, but for a method's, which stands as it is.

@@ -40,9 +40,14 @@ class Suite(BaseModel):
     arms: tuple[Arm, ...] = Field(min_length=1)
     datasets: tuple[Text, ...] = Field(min_length=1)
     stand_in: Text | None = None  # embedded data set used where none of `datasets` is present
+    stand_in_seeds: tuple[Annotated[int, Field(ge=0, lt=MOST_SEED)], ...] = ()  # its own: a demonstration needs fewer
     noise: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field((0.0,), min_length=1)
     noise_kind: Text = "symmetric"
     seeds: tuple[Annotated[int, Field(ge=0, lt=MOST_SEED)], ...] = Field((0, 1, 2), min_length=1)
+
+    def seeds_of(self, dataset: str) -> tuple[int, ...]:
+        """The seeds of a data set's runs."""
+        return (self.stand_in_seeds or self.seeds) if dataset == self.stand_in else self.seeds
 
 
 def load(name: str) -> Suite:

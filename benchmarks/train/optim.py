@@ -1,4 +1,4 @@
-"""Descending a recipe's way: optimizer, clipping, learning-rate schedule. Schedules are closed forms, without state."""
+"""Optimizer, gradient clipping and learning-rate schedule of a recipe. Schedules are closed forms, without state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from benchmarks.plan.recipe import Constant, Cosine, Exponential, Recipe, Schedule, StepDecay
+from benchmarks.plan.recipe import Constant, Cosine, Exponential, MultiStep, Recipe, Schedule, StepDecay
 from benchmarks.train.precision import Precision
 from methods.core.base import Clock, Method
 
@@ -60,6 +60,8 @@ def lr_factor(schedule: Schedule, clock: Clock) -> float:
             return gamma**clock.epoch
         case StepDecay(start=start, every=every, factor=factor):
             return factor ** max(0, (clock.epoch - start) // every)
+        case MultiStep(epochs=epochs, factor=factor):
+            return factor ** sum(clock.epoch >= epoch for epoch in epochs)
         case Cosine(warmup=warmup):
             total = clock.epochs * clock.steps_per_epoch
             now = clock.epoch * clock.steps_per_epoch + clock.step

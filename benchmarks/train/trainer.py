@@ -104,9 +104,7 @@ class Trainer:
         seed = self.spec.seed
         # Every epoch has seeds of its own, so a resumed run draws what the undisturbed one would have drawn.
         torch.manual_seed(seed_for(seed, "method", epoch))
-        order = torch.randperm(
-            len(self.data.train), generator=torch.Generator().manual_seed(seed_for(seed, "order", epoch))
-        )[: self.kept]
+        order = self._order(torch.Generator().manual_seed(seed_for(seed, "order", epoch)))
         augment = torch.Generator(self.device).manual_seed(seed_for(seed, "augment", epoch))
         before = self.labels.clone()
         sums: dict[str, Tensor] = {}
@@ -136,6 +134,14 @@ class Trainer:
         row: Row = {"epoch": epoch + 1, "lr_factor": factor, **means, **self._relabelling(before)}
         row["train_seconds"] = time.perf_counter() - started
         return row
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        """Rows [kept] of the training set in the order of one epoch, on the host."""
+        if self.recipe.sampler == "balanced":
+            counts = np.bincount(self.data.given)
+            weights = torch.from_numpy(1 / counts[self.data.given])
+            return torch.multinomial(weights, self.kept, replacement=True, generator=generator)
+        return torch.randperm(len(self.data.train), generator=generator)[: self.kept]
 
     def _relabelling(self, before: Tensor) -> Row:
         """What this epoch's relabelling did, held against the clean labels.

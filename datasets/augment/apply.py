@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from common.errors import UserError
 from datasets.augment import rows as augment_rows
-from datasets.augment.operations import Crop, Erase, Flip, FlipOrNoise, Range, ResizedCrop, Spec
+from datasets.augment.operations import Crop, Cutout, Erase, Flip, FlipOrNoise, Noise, Range, ResizedCrop, Spec
 
 _TRIES = 10  # draws of a box before giving up, as in torchvision's RandomErasing and RandomResizedCrop
 
@@ -56,6 +56,14 @@ def _flip_or_noise(op: FlipOrNoise, images: Tensor, generator: Generator) -> Ten
     return torch.where(noisy[:, None, None, None], noise, pixels).permute(0, 3, 1, 2)
 
 
+@apply.register
+def _noise(op: Noise, images: Tensor, generator: Generator) -> Tensor:
+    noisy = _coin(images, op.p, generator)
+    pixels = images.float().permute(0, 2, 3, 1)
+    noise = _add_noise(pixels, op.variance, generator)
+    return torch.where(noisy, noise, pixels).permute(0, 3, 1, 2)
+
+
 def _add_noise(pixels: Tensor, variance: float, generator: Generator) -> Tensor:
     noise = torch.randn(pixels.shape, generator=generator, device=pixels.device).mul_(math.sqrt(variance))
     return noise.add_(pixels).clamp_(0, 255).floor_()
@@ -70,6 +78,18 @@ def _erase(op: Erase, images: Tensor, generator: Generator) -> Tensor:
     top, left = _place(height - box_h, images, generator), _place(width - box_w, images, generator)
     chosen = fits[:, None, None, None] & _coin(images, op.p, generator)
     return augment_rows.blank(images, chosen, top, left, box_h, box_w)
+
+
+@apply.register
+def _cutout(op: Cutout, images: Tensor, generator: Generator) -> Tensor:
+    height, width = images.shape[-2:]
+    corners = []
+    for length in (height, width):
+        first = torch.randint(length, images.shape[:1], generator=generator, device=images.device) - op.size // 2
+        corners.append((first.clamp(min=0), (first + op.size).clamp(max=length)))
+    (top, bottom), (left, right) = corners
+    everywhere = torch.ones(len(images), 1, 1, 1, dtype=torch.bool, device=images.device)
+    return augment_rows.blank(images, everywhere, top, left, bottom - top, right - left)
 
 
 @apply.register

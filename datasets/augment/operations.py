@@ -73,6 +73,25 @@ class FlipOrNoise(Spec):
     variance: Number = Field(30.0, gt=0)
 
 
+class Noise(Spec):
+    """Add Gaussian noise as FlipOrNoise does, with probability p: EAC's released code, which flips in another view."""
+
+    op: Literal["noise"]
+    p: Number = Field(0.5, ge=0, le=1)
+    variance: Number = Field(30.0, gt=0)
+
+
+class Cutout(Spec):
+    """Set a square of `size` pixels to zero; its centre is anywhere in the image, so a part may lie outside.
+
+    DeVries & Taylor, arXiv 1708.04552; CONF's released code: 16 pixels on CIFAR-10.
+    """
+
+    after_normalising = True
+    op: Literal["cutout"]
+    size: int = Field(ge=1, le=1 << 14)
+
+
 class _Box(Spec):
     scale: Range
     ratio: Range
@@ -116,7 +135,7 @@ def _in_order(operations: tuple[Spec, ...]) -> tuple[Spec, ...]:
     return operations
 
 
-Operation = Annotated[Flip | Crop | FlipOrNoise | Erase | ResizedCrop, Field(discriminator="op")]
+Operation = Annotated[Flip | Crop | FlipOrNoise | Noise | Erase | Cutout | ResizedCrop, Field(discriminator="op")]
 Operations = Annotated[tuple[Operation, ...], AfterValidator(_in_order)]
 _KINDS: dict[str, type[Spec]] = {
     "flip": Flip,

@@ -120,6 +120,11 @@ class Method(nn.Module, ABC):
         """Logits, uncertainty and features of images [B, C, H, W]; called in eval mode without gradients."""
 
     @classmethod
+    def warning(cls, config: Any, num_classes: int) -> str:
+        """What speaks against these settings on data of so many classes, in one line for the plan; usually nothing."""
+        return ""
+
+    @classmethod
     def members(cls, config: Any, seed: int) -> tuple[tuple[str, int], ...]:
         """The runs (method, seed) whose trained networks a run of `seed` is made of: none, unless it trains nothing.
 

@@ -28,12 +28,13 @@ class Branch(nn.Sequential):
 
 
 class Pool(nn.Module):
-    """Global average pool and dropout: [B, C, H, W] -> [B, C]."""
+    """Average pool, of the whole map or of its first `window` rows and columns, and dropout: [B, C, H, W] -> [B, C]."""
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, window: int | None = None) -> None:
         super().__init__()
+        self.window = window
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features [B, C, H, W] -> [B, C]."""
-        return self.dropout(features.mean(dim=(2, 3)))
+        return self.dropout(features[:, :, : self.window, : self.window].mean(dim=(2, 3)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from methods.core.backbones import Backbone
@@ -15,6 +17,11 @@ class PooledConfig(MethodConfig):
     pool_dropout: float = setting(
         0.0, "dropout before the last layer", "torchvision's ResNet-18; SCN's released code", ge=0, lt=1
     )
+    pool: Literal["global", "upper_left"] = setting(
+        "global",
+        "average over the whole map, or over its upper left 4x4 alone",
+        "torchvision's ResNet-18; upper_left: the FER2013 network of the paper's [49], on a 6x6 map",
+    )
 
 
 class PooledMethod(Method):
@@ -25,7 +32,7 @@ class PooledMethod(Method):
 
     def __init__(self, backbone: Backbone, num_classes: int, config: PooledConfig) -> None:
         super().__init__(backbone, num_classes, config)
-        self.pool = Pool(config.pool_dropout)
+        self.pool = Pool(config.pool_dropout, 4 if config.pool == "upper_left" else None)
         self.width = backbone.feature_shape[0]
         self.classifier = nn.Linear(self.width, num_classes)
 

@@ -9,6 +9,10 @@ from methods.core.base import Mixing
 from methods.core.losses import cross_entropy, full_precision
 
 SWAP_ROUNDS = 16
+TWO_CLASSES = (
+    "partners of another label cannot teach two classes apart (each mixture has both labels in equal parts, so what is "
+    "learned stays at chance)"
+)
 
 
 def shuffle(labels: Tensor) -> Tensor:

@@ -41,9 +41,9 @@ RUNS_CSV = {
 _NUMBERS = tuple(column for column in RUNS_CSV.values() if "." in column)
 _LABELS = (
     "run_id", "folder", "dataset", "method", "settings", "overrides", "config", "config_key", "noise", "noise_kind",
-    "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "pretrained", "image_size",
-    "weights", "commit", "dirty", "processor", "data_notes", "class_names", "device", "finished", "resolved",
-    "released", "parameters",
+    "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "protocols", "pretrained",
+    "image_size", "weights", "commit", "dirty", "processor", "data_notes", "class_names", "device", "finished",
+    "resolved", "released", "parameters",
 )  # fmt: skip
 
 
@@ -108,9 +108,8 @@ def _digest(value: Any) -> str:
 def setup_of(spec: RunSpec) -> dict[str, Any]:
     """What has to be equal before numbers of two runs may stand in one column (reports/select.py: SETUP)."""
     recipe = spec.recipe.model_dump(mode="json", exclude={"source"})
-    return {
-        "protocol": spec.protocol, "recipe": spec.recipe.name, "recipe_key": _digest(recipe), "weights": spec.weights,
-    }  # fmt: skip
+    key = _digest(recipe) if spec.recipe.protocol == "common" else "own"  # where methods differ on purpose
+    return {"protocol": spec.protocol, "recipe": spec.recipe.name, "recipe_key": key, "weights": spec.weights}
 
 
 def noise_label(ratio: float, kind: str, unit: str = "") -> str:
@@ -137,6 +136,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "seed": spec.seed,
         "epochs": spec.recipe.epochs,
         "backbone": spec.recipe.backbone,
+        "protocols": spec.recipe.protocol,
         "pretrained": spec.recipe.pretrained,
         "image_size": spec.recipe.image_size,
         "commit": provenance.get("commit"),

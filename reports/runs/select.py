@@ -62,11 +62,16 @@ class Selection:
 def describe_setup(row: pd.Series) -> str:
     """A set-up in words: `recipe quick, 8 epochs, backbone small, from scratch`."""
     epochs = f"{row.epochs} epoch" + ("s" if row.epochs != 1 else "")
-    return f"recipe {row.recipe}, {epochs}, backbone {row.backbone}, {_pretrained(row)}"
+    own = ", each method's own protocol" if row.protocols == "own" else ""
+    return f"recipe {row.recipe}{own}, {epochs}, backbone {row.backbone}, {_pretrained(row)}"
 
 
 def _pretrained(row: pd.Series) -> str:
-    return "from scratch" if row.pretrained == "none" else f"pretrained ({row.pretrained})"
+    """What the network started from: what the run took, not what its recipe would have liked."""
+    if row.weights is None or row.weights != row.weights:
+        return "from scratch"
+    known = row.weights == "imagenet"
+    return f"pretrained ({'ImageNet' if known else f'weights of sha256 {row.weights[:12]}'})"
 
 
 def belongs(arm: Arm, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> bool:
@@ -133,7 +138,9 @@ def select(
                 part = rows[arm.name]
                 part = part[(part["noise"] - noise).abs() < 1e-9] if len(part) else part
                 part = _one_config(dataset, arm, part, notes)
-                cells[dataset, noise, arm.name] = Cell(dataset, noise, arm, suite.seeds, part.sort_values("seed"))
+                cells[dataset, noise, arm.name] = Cell(
+                    dataset, noise, arm, suite.seeds_of(dataset), part.sort_values("seed")
+                )
     return Selection(suite, shown, cells, tuple(dict.fromkeys(notes)), setups)
 
 

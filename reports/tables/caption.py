@@ -68,8 +68,8 @@ def _stand_in(definition: Definition, selection: Selection) -> str:
     what = STAND_INS.get(suite.stand_in, "embedded data")
     names = ", ".join(_label(name) for name in suite.datasets if name not in selection.datasets)
     return (
-        f"{suite.stand_in} stands in for {names}, of which there are no finished runs (no data found): {what}, "
-        "not comparable with the published numbers, which are shown for reference only."
+        f"A demonstration on {what}, no verdict: {suite.stand_in} stands in for {names}, of which there are no "
+        "finished runs (no data found). The published numbers are shown for reference only."
     )
 
 

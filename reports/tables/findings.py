@@ -45,7 +45,9 @@ def findings(tables: Sequence[Table]) -> list[Section]:
         for dataset in dict.fromkeys(cell.dataset for cell in table.results):
             cells = [cell for cell in table.results if cell.dataset == dataset]
             label = DATASET_LABELS.get(dataset, dataset)
-            setting = " ".join(text for text in table.caption if text.startswith((f"{label}: ", f"{label} stands in")))
+            setting = " ".join(
+                text for text in table.caption if text.startswith(f"{label}: ") or f"{label} stands in" in text
+            )
             found = tuple(_of(definition, dataset, cells))
             sections.append(Section(table.name, f"{table.heading}, {label}", setting, found))
     return sections

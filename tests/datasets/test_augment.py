@@ -110,6 +110,25 @@ def test_flip_or_noise_is_one_or_the_other() -> None:
     assert white.max() <= 255
 
 
+def test_noise_alone_has_the_same_spread_and_flips_nothing() -> None:
+    images = torch.randint(60, 190, (2000, 1, 12, 12), dtype=torch.uint8, generator=generator(1))
+    out = Pipeline([{"op": "noise", "p": 0.5, "variance": 30}], **PLAIN).train(images, generator())
+    noisy = (out != images).flatten(1).any(dim=1)
+    assert abs(noisy.float().mean() - 0.5) < 0.04
+    difference = (out - images)[noisy]
+    assert abs(difference.mean() + 0.5) < 0.05 and abs(difference.var() - 30.08) < 0.6
+
+
+def test_cutout_is_a_square_whose_centre_is_anywhere() -> None:
+    images = torch.full((4000, 1, 20, 20), 10, dtype=torch.uint8)
+    erased = Pipeline([{"op": "cutout", "size": 8}], **PLAIN).train(images, generator())[:, 0] == 0
+    top, left, height, width = boxes(erased)
+    assert len(top) == 4000 and height.max() == width.max() == 8 and height.min() == width.min() == 4
+    for first, length in ((top, height), (left, width)):
+        centre = np.where(first > 0, first + 4, first + length - 4)  # rows 0 to 19, each as likely
+        assert uniform(centre, 20)
+
+
 def boxes(erased: torch.Tensor) -> tuple[np.ndarray, ...]:
     """top, left, height, width of the erased rectangle [B, H, W] of each image that has one; checks that it is one."""
     rows, columns = erased.any(dim=2), erased.any(dim=1)

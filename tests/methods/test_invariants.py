@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,9 @@ import methods
 from methods import conf, dul, mc_dropout, scn
 from methods.core import relative
 from methods.core.contract import trains
+from methods.core.heads import Pool
 from methods.core.relabel import Relabel, relabel
+from methods.registry import METHODS
 
 TRAINED = [name for name in methods.METHODS if trains(methods.METHODS.load(name))]
 quick = settings(max_examples=60, deadline=None)
@@ -363,3 +366,24 @@ def test_the_most_uncertain_by_the_methods_own_measure_are_relabelled(name, part
     step = method.training_step(make_batch(labels=[0] * 10), methods.Clock(0, 0, 70, 1))
     worst = uncertainty(seen[-1]).argsort(descending=True)[:3]
     assert set((step.labels == 1).nonzero().flatten().tolist()) == set(worst.tolist())
+
+
+@pytest.mark.parametrize("name", ["rul", "mix_output", "loss_attention", "dul_rul"])
+def test_partners_of_another_label_warn_of_two_classes_alone(name):
+    cls = METHODS.load(name)
+    config = methods.validate_config(name, cls, {})
+    assert "two classes" in cls.warning(config, 2) and "\n" not in cls.warning(config, 2)
+    assert not cls.warning(config, 3)
+
+
+@pytest.mark.parametrize("changes", [{"partner": "any"}, {"variant": "released"}])
+def test_rul_with_any_partner_can_learn_two_classes(changes):
+    cls = METHODS.load("rul")
+    assert not cls.warning(methods.validate_config("rul", cls, changes), 2)
+
+
+def test_pooling_the_upper_left_is_avg_pool_of_four():
+    features = torch.randn(3, 5, 6, 6)
+    released = F.avg_pool2d(features, 4).flatten(1)  # a 6x6 map holds one window
+    assert torch.allclose(Pool(window=4)(features), released, atol=1e-6)
+    assert torch.allclose(Pool()(features), features.mean(dim=(2, 3)))

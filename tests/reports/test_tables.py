@@ -16,7 +16,9 @@ import pytest
 from benchmarks.plan import suite as suites
 from reports.build import build
 from reports.paper.tables import TABLES
-from tests.reports.conftest import last_metrics
+from reports.runs.frame import load
+from reports.runs.select import SETUP, describe_setup, largest
+from tests.reports.conftest import RECIPE, last_metrics, write
 
 Writer = Callable[..., Path]
 RAW = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))
@@ -157,3 +159,25 @@ def test_latex_compiles_alone_and_inside_a_paper(tmp_path: Path, runs: Writer, a
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", source]
     result = subprocess.run(command, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout[-2000:]
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (None, "from scratch"),
+        ("imagenet", "pretrained (ImageNet)"),
+        ("ab" * 32, "pretrained (weights of sha256 abababababab)"),
+    ],
+)
+def test_a_set_up_names_the_weights_that_a_run_started_from(tmp_path: Path, weights: str | None, text: str) -> None:
+    wish = RECIPE.model_copy(update={"pretrained": "msceleb"})
+    write(tmp_path, recipe=wish, weights=weights)
+    assert describe_setup(load([tmp_path]).runs.iloc[0]).endswith(text)
+
+
+def test_a_set_up_names_protocols_of_the_methods_own(tmp_path: Path) -> None:
+    for method, epochs in (("rul", 60), ("scn", 70)):
+        write(tmp_path, method=method, recipe=RECIPE.model_copy(update={"protocol": "own", "epochs": epochs}))
+    runs = load([tmp_path]).runs
+    assert all("each method's own protocol" in describe_setup(row) for _, row in runs.iterrows())
+    assert len(largest(runs, SETUP)) == 2, "methods that differ on purpose stand in one column"

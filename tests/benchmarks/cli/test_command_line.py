@@ -99,7 +99,7 @@ def test_a_corrupt_record_is_shown_and_run_again_and_kept(bench, tmp_path):
         (["--methods", "rull"], ["rull", "did you mean 'rul'", "baseline"]),
         (["--datasets", "fer"], ["fer", "fer2013", "faces"]),
         (["--suite", "table9"], ["table9", "table1"]),
-        (["--recipe", "slow"], ["slow", "paper", "quick", "long"]),
+        (["--recipe", "slow"], ["slow", "paper", "quick", "compact"]),
         (["--methods", "rul", "--set", "rul.vriant=x"], ["rul.vriant", "rul.variant"]),
         (["--methods", "rul", "--backbone", "vgg"], ["vgg", "resnet18"]),
         (["--noise", "1"], ["--noise 1", "[0, 1)"]),

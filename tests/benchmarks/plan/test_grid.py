@@ -1,5 +1,6 @@
 """A run's identity, and how a request becomes runs."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from benchmarks.plan import recipe, suite
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.spec import Noise, RunSpec
-from benchmarks.plan.suite import SUITES
+from benchmarks.plan.suite import SUITES, Arm
 from benchmarks.store.runs import Store
+from benchmarks.train.optim import lr_factor
 from common.errors import UserError
 from datasets.registry import DATASETS
+from methods.core.base import Clock
 
 
 def test_the_id_is_a_function_of_what_decides_the_numbers(specs):
@@ -74,11 +77,37 @@ def test_suites_and_recipes_in_the_repository_are_valid():
             assert recipe.load(name, dataset).name == name
 
 
-@pytest.mark.parametrize("dataset", ["fer2013", "faces", "digits", "cifar10", "rafdb"])
-def test_long_is_quick_for_three_times_as_long(dataset):
-    quick, long = (recipe.load(name, dataset).model_dump() for name in ("quick", "long"))
-    assert long["epochs"] == 3 * quick["epochs"] and long["method"]["relabel.epoch"] == long["epochs"] // 2 + 1
-    assert {key for key in quick if quick[key] != long[key]} == {"name", "epochs", "method"}
+def test_each_method_may_have_its_own_protocol():
+    common, own = (recipe.load("paper", "rafdb", method) for method in (None, "scn"))
+    assert (common.protocol, own.protocol) == ("common", "own")
+    assert (own.lr, own.classifier_lr, own.method["margin"]) == (1e-3, 1.0, 0.07) and common.lr == 2e-4
+    assert recipe.load("paper", "rafdb", "baseline").model_copy(update={"protocol": "common"}) == common
+    schedule = recipe.load("paper", "cifar10", "conf").schedule
+    at = [lr_factor(schedule, Clock(epoch, 0, 200, 10)) for epoch in (0, 59, 60, 119, 120, 160)]
+    assert at == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.008])
+
+
+@pytest.mark.parametrize(("recipe_name", "real"), [(None, "paper"), (None, "compact"), ("quick", "paper")])
+def test_the_recipe_of_real_data_is_the_machines_unless_named(tmp_path, recipe_name, real):
+    request = plan.Request((Arm(method="rul"),), ("cifar10", "digits"), (Noise(),), (0,), recipe_name, real_recipe=real)
+    with_data = {"cifar10": "cifar10", "digits": "digits", "symmetric": "symmetric"}
+    specs = plan.resolve(request, Sources(tmp_path, {}, with_data))
+    assert [spec.recipe.name for spec in specs] == [recipe_name or real, "quick"]
+
+
+def test_protocols_are_part_of_a_runs_identity(tmp_path):
+    request = plan.Request((Arm(method="scn"),), ("digits",), (Noise(),), (0,))
+    one, other = (
+        plan.resolve(asked, asked.sources(tmp_path))[0]
+        for asked in (request, dataclasses.replace(request, own_protocols=True))
+    )
+    assert one.run_id != other.run_id and other.recipe.protocol == "own"
+
+
+def test_a_stand_in_has_seeds_of_its_own(tmp_path):
+    table = suite.load("table1")
+    assert plan.from_suite(table, tmp_path).seeds == (0,) and table.seeds_of("fer2013") == (0, 1, 2)
+    assert plan.from_suite(table, tmp_path, datasets=("fer2013",)).seeds == (0, 1, 2)
 
 
 def test_the_paper_recipe_is_the_papers():
