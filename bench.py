@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import importlib.util
 import os
 import shlex
 import sys
@@ -11,19 +13,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cli.options import parser
+from benchmarks.cli.output import BROKEN, guarded
 from benchmarks.cli.verbs import VERBS
 from common.errors import UserError
+from common.text import printable
 
 
 def run(flags: argparse.Namespace) -> int:
     """`run` and `retry`, then the report on what was run."""
     from benchmarks.cli.session import Session
+    from benchmarks.plan.recipe import RECIPES
     from reports.build import names
 
     session = Session.from_flags(flags) if flags.verb == "run" else Session.again(flags)
     code = session.run()
     if code in (0, 1):
         suite, recipe = (flags.suite, flags.recipe) if flags.verb == "run" else (None, None)
+        recipe = recipe and RECIPES.name_of(recipe)
         wanted = [suite] if suite in names() else ["summary", "uncertainty"]
         data = session.context.sources.data
         _write(wanted, [flags.runs], flags.out, _prefix(data, flags.runs), recipe, session.datasets)
@@ -32,21 +38,19 @@ def run(flags: argparse.Namespace) -> int:
 
 def report(flags: argparse.Namespace) -> int:
     """`report`: tables and figures from finished runs."""
+    from benchmarks.cli.request import check_shown
     from benchmarks.cli.values import parse_names
+    from benchmarks.plan.recipe import RECIPES
     from reports.build import RELEASED
 
     for folder in flags.sources or ():
         if not folder.is_dir():
             raise UserError(f"report --from {folder}: no such folder (names of reports go before --from)")
-    _write(
-        flags.names,
-        flags.sources or [flags.runs],
-        flags.out,
-        _prefix(flags.data, flags.runs),
-        flags.recipe,
-        parse_names(flags.datasets) if flags.datasets else None,
-        [] if flags.no_released else [RELEASED],
-    )
+    runs, released = flags.sources or [flags.runs], [] if flags.no_released else [RELEASED]
+    datasets = parse_names(flags.datasets) if flags.datasets else None
+    check_shown([*runs, *released], datasets or (), flags.recipe)
+    recipe = flags.recipe and RECIPES.name_of(flags.recipe)
+    _write(flags.names, runs, flags.out, _prefix(flags.data, flags.runs), recipe, datasets, released)
     return 0
 
 
@@ -84,15 +88,30 @@ def main(argv: Sequence[str]) -> int:
     arguments = list(argv)
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
         arguments.insert(0, "run")
+    with guarded() as output:
+        code = _verb(arguments or ["--help"])
+        output.flush()
+        if output.error and output.error.errno not in BROKEN:  # a reader like `| head` has seen enough, all is well
+            print(f"bench.py: not all of the output could be written: {output.error.strerror}", file=sys.stderr)
+            code = code or 1
+        return code
+
+
+def _verb(arguments: Sequence[str]) -> int:
     try:
-        flags = parser().parse_args(arguments or ["--help"])
+        if importlib.util.find_spec("fcntl") is None:
+            raise UserError("it runs on Linux and macOS; on Windows, in WSL: https://learn.microsoft.com/windows/wsl")
+        flags = parser().parse_args(arguments)
         return {**VERBS, "run": run, "retry": run, "report": report, "release": release}[flags.verb](flags)
     except UserError as error:
-        print(f"bench.py: {error}", file=sys.stderr)
+        print(f"bench.py: {printable(str(error))}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader (`| head`) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        where = "" if error.filename is None else f"{printable(os.fsdecode(error.filename))}: "
+        print(f"bench.py: {where}{error.strerror}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import tomllib
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from benchmarks.cli.values import MOST_THREADS, MOST_TRIES, filled, folder, jobs, path, whole
 from benchmarks.launch.slurm.settings import SlurmSettings
-from benchmarks.plan.recipe import RECIPES
+from benchmarks.plan.recipe import MOST_EPOCHS, MOST_PIXELS, RECIPES
+from benchmarks.plan.spec import MOST_SEED
 from benchmarks.store.provenance import CHECKOUT
 from common.errors import UserError
+from common.text import printable
 
 EXAMPLES = """\
 examples:
@@ -27,12 +30,18 @@ exit codes: 0 all done, 1 some run failed, 2 wrong input, 130 interrupted
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line, raised."""
+    """argparse with errors of one line, raised, and flags only by their whole names.
+
+    `--seed 5` was taken for `--seeds 5`: five runs instead of one, and another meaning with every flag that is added.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **values})
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         verb = self.prog.partition(" ")[2]
-        raise UserError(f"{message} (see python bench.py {verb}{' ' if verb else ''}--help)")
+        raise UserError(f"{printable(message)} (see python bench.py {verb}{' ' if verb else ''}--help)")
 
 
 def parser() -> Parser:
@@ -68,49 +77,55 @@ Target = argparse._ActionsContainer
 def plugin(to: Target) -> None:
     """Users' own code."""
     to.add_argument(
-        "--plugin", type=Path, action="append", default=[], metavar="FILE", help="your own method or data set"
+        "--plugin", type=path, action="append", default=[], metavar="FILE", help="your own method or data set"
     )
 
 
 def data(to: Target, default: Path | None = Path("data")) -> None:
     """Where data sets lie; without a default, where they were when the runs were launched."""
     text = f"where data sets lie ({default})" if default else "where data sets lie now"
-    to.add_argument("--data", type=Path, default=default, metavar="DIR", help=text)
+    to.add_argument("--data", type=folder, default=default, metavar="DIR", help=text)
 
 
 def runs(to: Target) -> None:
     """Where runs are kept."""
-    to.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)")
+    to.add_argument("--runs", type=folder, default=Path("runs"), metavar="DIR", help="where runs are kept (runs)")
 
 
 def out(to: Target) -> None:
     """Where tables go."""
     where = Path("reports/out")
-    to.add_argument("--out", type=Path, default=where, metavar="DIR", help=f"where tables go ({where})")
+    to.add_argument("--out", type=folder, default=where, metavar="DIR", help=f"where tables go ({where})")
 
 
 def recipe(to: Target, help_text: str) -> None:
     """A recipe's name."""
-    to.add_argument("--recipe", metavar="NAME", help=help_text)
+    to.add_argument("--recipe", type=filled, metavar="NAME", help=help_text)
 
 
 def datasets(to: Target, help_text: str) -> None:
     """Names of data sets."""
-    to.add_argument("--datasets", metavar="A,B", help=help_text)
+    to.add_argument("--datasets", type=filled, metavar="A,B", help=help_text)
 
 
 def weights(to: Target, help_text: str) -> None:
     """A file of pretrained weights."""
-    to.add_argument("--weights", type=Path, metavar="FILE", help=help_text)
+    to.add_argument("--weights", type=path, metavar="FILE", help=help_text)
 
 
 def execution(to: Target) -> None:
     """How runs are done on this machine."""
-    to.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
-    to.add_argument("--jobs", default="auto", metavar="N", help="runs at once (auto: one a core, on a GPU what gains)")
-    to.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads a run (1)")
+    to.add_argument("--device", type=filled, default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
     to.add_argument(
-        "--tries", type=int, default=3, metavar="N", help="a run killed so often within an epoch has failed (3)"
+        "--jobs", type=jobs, default="auto", metavar="N", help="runs at once (auto: one a core, on a GPU what gains)"
+    )
+    to.add_argument("--threads", type=whole(1, MOST_THREADS), default=1, metavar="N", help="CPU threads a run (1)")
+    to.add_argument(
+        "--tries",
+        type=whole(1, MOST_TRIES),
+        default=3,
+        metavar="N",
+        help="a run killed so often within an epoch has failed (3)",
     )
     to.add_argument("--dry-run", action="store_true", help="print the plan and stop")
 
@@ -122,11 +137,12 @@ def slurm(to: Target) -> None:
     for name, field in SlurmSettings.model_fields.items():
         if name == "set":
             continue
-        kind = int if field.annotation in (int, int | None) and name != "time" else str
-        metavar = "N" if kind is int else "TIME" if name == "time" else "NAME"
+        number = field.annotation in (int, int | None) and name != "time"
+        metavar = "N" if number else "TIME" if name == "time" else "NAME"
         text = f"{field.description} ({field.default})" if field.default else field.description
+        kind = whole(0, 10**9) if number else filled  # what exactly is valid, the settings say
         to.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
-    further = "any other option of sbatch; setup=LINE"
+    further = "any other option of sbatch; setup=LINE, again for more lines"
     to.add_argument("--slurm-set", action="append", default=[], metavar="KEY=VALUE", help=further)
 
 
@@ -135,14 +151,18 @@ SLURM_GROUP = "on a SLURM cluster (docs/slurm.md); defaults may stand in slurm.t
 
 def _run(verb: Parser) -> None:
     what = verb.add_argument_group("what to run")
-    what.add_argument("--suite", metavar="NAME", help="a table's grid; the flags below then narrow or change it")
-    what.add_argument("--methods", metavar="A,B", help="methods (baseline,scn,dul,conf,rul)")
-    datasets(what, "data sets (faces)")
-    what.add_argument("--noise", metavar="R,R", help="label-noise ratios in [0, 1) (0.1,0.2,0.3)")
-    what.add_argument("--seeds", metavar="N|A,B", help="3 means 0,1,2; 0,5 means those two (3)")
+    what.add_argument(
+        "--suite", type=filled, metavar="NAME", help="a table's grid; the flags below then narrow or change it"
+    )
+    what.add_argument("--methods", type=filled, metavar="A,B", help="methods (baseline,scn,dul,conf,rul)")
+    datasets(what, "data sets (faces); a comma in a path is written \\,")
+    what.add_argument("--noise", type=filled, metavar="R,R", help="label-noise ratios in [0, 1) (0.1,0.2,0.3)")
+    what.add_argument("--seeds", type=filled, metavar="N|A,B", help="3 means 0,1,2; 0,5 means those two (3)")
     recipe(what, f"{', '.join(RECIPES.names())} (embedded data: quick; real data: paper, without a GPU compact)")
-    what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
-    what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem ...")
+    what.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
+    what.add_argument(
+        "--backbone", type=filled, metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem ..."
+    )
     what.add_argument(
         "--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting; also recipe.KEY=VALUE"
     )
@@ -190,12 +210,17 @@ def _status(verb: Parser) -> None:
 def _data(verb: Parser) -> None:
     verb.add_argument("action", choices=("list", "check", "prepare", "show"))
     verb.add_argument("name", nargs="?", metavar="NAME", help="a data set (all of them for `list`)")
-    verb.add_argument("--from", dest="archive", type=Path, metavar="FILE", help="prepare: unpack your download first")
-    verb.add_argument("--size", type=int, metavar="N", help="prepare, show: pixels to resize to (the data set's own)")
+    verb.add_argument("--from", dest="archive", type=path, metavar="FILE", help="prepare: unpack your download first")
+    verb.add_argument(
+        "--size",
+        type=whole(8, MOST_PIXELS),
+        metavar="N",
+        help="prepare, show: pixels to resize to (the data set's own)",
+    )
     marked = "show: mark the labels this noise flips (0.3, asymmetric:0.4 ...)"
-    verb.add_argument("--noise", metavar="KIND", help=marked)
-    verb.add_argument("--seed", type=int, default=0, metavar="N", help="show: whose noise (0)")
-    verb.add_argument("--out", type=Path, metavar="FILE.png", help="show: the picture (NAME.png)")
+    verb.add_argument("--noise", type=filled, metavar="KIND", help=marked)
+    verb.add_argument("--seed", type=whole(0, MOST_SEED - 1), default=0, metavar="N", help="show: whose noise (0)")
+    verb.add_argument("--out", type=path, metavar="FILE.png", help="show: the picture (NAME.png)")
     data(verb)
     plugin(verb)
 
@@ -205,7 +230,7 @@ def _report(verb: Parser) -> None:
     verb.add_argument(
         "--from",
         dest="sources",
-        type=Path,
+        type=folder,
         nargs="+",
         action="extend",
         metavar="DIR",
@@ -220,7 +245,7 @@ def _report(verb: Parser) -> None:
 
 
 def _release(verb: Parser) -> None:
-    verb.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="runs folders")
+    verb.add_argument("folders", nargs="+", type=folder, metavar="DIR", help="runs folders")
     into = Path("reports/released")
-    verb.add_argument("--into", type=Path, default=into, metavar="DIR", help=f"where they go ({into})")
+    verb.add_argument("--into", type=folder, default=into, metavar="DIR", help=f"where they go ({into})")
     verb.add_argument("--dirty", action="store_true", help="runs made with uncommitted changes, too")

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from benchmarks.cli.values import parse_names, parse_noise, parse_seeds
 from benchmarks.launch.devices import devices
 from benchmarks.plan import grid as plan
 from benchmarks.plan import suite
+from benchmarks.plan.paths import RunPath
+from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.suite import Arm
+from benchmarks.store.record import Record
+from benchmarks.store.runs import Store
+from common.errors import UserError
+from common.registry import unknown
+from datasets.registry import DATASETS
 
 PAPER_METHODS = ("baseline", "scn", "dul", "conf", "rul")
 
 
 def from_flags(flags: argparse.Namespace) -> plan.Request:
     """The grid that was asked for. Raises UserError for a value that is not valid."""
+    sets = tuple(plan.parse_set(text) for text in flags.set)
+    _once(sets, {"epochs": flags.epochs, "backbone": flags.backbone})
     changes: dict[str, Any] = {
         "recipe": flags.recipe,
         "epochs": flags.epochs,
         "backbone": flags.backbone,
         "real_recipe": "compact" if without_gpu(flags) else "paper",
         "own_protocols": flags.protocol == "own",
-        "sets": tuple(plan.parse_set(text) for text in flags.set),
+        "sets": sets,
     }
-    if flags.datasets:
+    if flags.datasets is not None:
         changes["datasets"] = parse_names(flags.datasets)
-    if flags.noise:
+    if flags.noise is not None:
         changes["noise"] = parse_noise(flags.noise)
-    if flags.seeds:
+    if flags.seeds is not None:
         changes["seeds"] = parse_seeds(flags.seeds)
     if flags.suite:
         wanted = suite.load(flags.suite)
@@ -44,6 +55,33 @@ def from_flags(flags: argparse.Namespace) -> plan.Request:
 def without_gpu(flags: argparse.Namespace) -> bool:
     """Whether the runs are done on this machine's CPU, where the paper's schedule takes weeks."""
     return not flags.slurm and devices(flags.device) == ["cpu"]
+
+
+def check_shown(roots: Sequence[Path], datasets: Sequence[str], recipe: str | None) -> None:
+    """Raise UserError for a data set or recipe that nothing below the runs folders can be of."""
+    stores = [Store(root) for root in roots]
+    for name in datasets:
+        if name in DATASETS:  # of others, a plug-in's or a folder's, the runs know
+            continue
+        found = {folder.path.parts[-4] for store in stores for folder in store.folders()}
+        if RunPath(name, "", "", 0, "").relative.parts[0] not in found:
+            raise unknown("data set", name, {*DATASETS, *found})
+    if recipe is None or RECIPES.name_of(recipe) in RECIPES.names():
+        return
+    records = (record for store in stores for _, record in store.records() if isinstance(record, Record))
+    of_runs = {record.spec.recipe.name for record in records}
+    if RECIPES.name_of(recipe) not in of_runs:
+        raise unknown("recipe", recipe, {*RECIPES.names(), *of_runs})
+
+
+def _once(sets: Sequence[tuple[str, str, Any]], flags: Mapping[str, Any]) -> None:
+    """Raise UserError where a setting is given two values: which of them a run had would be anybody's guess."""
+    given = Counter(f"{owner}.{key}" for owner, key, _ in sets)
+    if twice := next((name for name, count in given.items() if count > 1), None):
+        raise UserError(f"--set {twice} is given twice")
+    for flag, value in flags.items():
+        if value is not None and f"recipe.{flag}" in given:
+            raise UserError(f"--{flag} and --set recipe.{flag} set the same; give one of them")
 
 
 def _arms(arms: Sequence[Arm], wanted: Sequence[str]) -> tuple[Arm, ...]:

@@ -16,7 +16,6 @@ import joblib
 import methods
 from benchmarks.cli.progress_bar import ProgressBar
 from benchmarks.cli.request import from_flags
-from benchmarks.cli.values import parse_jobs, positive
 from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
 from benchmarks.launch.estimate import LoadedSplits
@@ -29,6 +28,7 @@ from benchmarks.launch.todo import Todo, make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
+from benchmarks.plan.runnable import obstacle
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
@@ -36,6 +36,7 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
+from common.text import printable
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -103,8 +104,11 @@ class Session:
                 continue
             plugins = " ".join(f"--plugin {shlex.quote(str(path))}" for path in (launch.plugins if launch else ()))
             for name in (one.method for one in (*spec.members, spec)):
-                if name not in METHODS:
+                if name not in METHODS and launch:
                     raise UserError(f"retry: {spec} needs its plug-in: {plugins or '--plugin FILE'}")
+            if reason := obstacle(spec):
+                print(f"note: {state.path} is left out: {printable(reason)}")
+                continue
             specs.append(spec)
             launches += [launch] if launch else []
         data = flags.data or next((launch.data for launch in launches), Path("data"))
@@ -116,8 +120,9 @@ class Session:
     def _made(
         cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None
     ) -> Session:
-        if flags.wait and not flags.slurm:
-            raise UserError("--wait: only with --slurm; runs on this machine are followed anyway")
+        slurm = SlurmSettings.from_flags(flags)  # also without --slurm: a value that is not valid is named
+        if not flags.slurm and (unused := _only_on_slurm(flags)):
+            raise UserError(f"{unused}: only with --slurm; runs on this machine are followed anyway")
         plugins = tuple(path.resolve() for path in flags.plugin)
         launch = Launch(
             command=shlex.join(sys.argv),
@@ -131,11 +136,11 @@ class Session:
             runs=flags.runs.resolve(),
             sources=sources,
             device="cpu" if flags.slurm else devices(flags.device)[0],
-            threads=positive("--threads", flags.threads),
+            threads=flags.threads,
             weights=weights,
             plugins=plugins,
             launch=launch.id,
-            tries=positive("--tries", flags.tries),
+            tries=flags.tries,
             provenance={**collect(), "plugins": {path.name: sha256(path) for path in flags.plugin}},
         )
         return cls(
@@ -143,8 +148,8 @@ class Session:
             context=context,
             launch=launch,
             device=flags.device,
-            jobs=parse_jobs(flags.jobs),
-            slurm=SlurmSettings.from_flags(flags) if flags.slurm else None,
+            jobs=flags.jobs,
+            slurm=slurm if flags.slurm else None,
             wait=flags.wait,
             dry_run=flags.dry_run,
             force=getattr(flags, "force", False),
@@ -264,3 +269,11 @@ class Session:
         for spec in outcome.failed:
             print(f"failed: {spec}: {outcome.reasons[spec.run_id]}\n  log: {store.run(spec).log}", file=sys.stderr)
         return 1 if outcome.failed else 0
+
+
+def _only_on_slurm(flags: argparse.Namespace) -> str:
+    """The first flag that means nothing on this machine."""
+    names = ("wait", *SlurmSettings.model_fields)
+    given = (name for name in names if getattr(flags, "slurm_set" if name == "set" else name))
+    name = next(given, "")
+    return name and f"--{'slurm-set' if name == 'set' else name.replace('_', '-')}"

@@ -53,8 +53,11 @@ def status(runs: Path, *, as_json_list: bool = False) -> str:
     """The state of every run below `runs`."""
     if not runs.is_dir():
         return "[]" if as_json_list else f"no runs under {runs}"
-    states = _sorted(RunsStatus(runs).look().values())
-    return as_json(runs, states) if as_json_list else text(runs, states)
+    survey = RunsStatus(runs)
+    states = _sorted(survey.look().values())
+    if as_json_list:
+        return as_json(runs, states)
+    return "\n".join([text(runs, states), *(f"note: {one}" for one in survey.launches.unreadable())])
 
 
 def watch(runs: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:

@@ -1,15 +1,72 @@
-"""Values of command-line flags: parsed, checked, with errors that say what is valid. Torch-free."""
+"""Values of command-line flags: parsed, checked, with errors that say what is valid. Torch-free.
+
+The first few are argparse's `type`: they raise its own error, which names the flag.
+"""
 
 from __future__ import annotations
 
-from benchmarks.plan.spec import Noise
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.plan.spec import MOST_SEED, Noise
 from common.errors import UserError
+from common.text import printable
 from datasets import noise
+
+MOST_SEEDS, MOST_JOBS, MOST_THREADS, MOST_TRIES = 1000, 4096, 512, 1000
+
+
+def filled(text: str) -> str:
+    """A text that says something: `--recipe=` is a variable that was not set in somebody's script."""
+    if not text.strip():
+        raise ArgumentTypeError("must not be empty")
+    return text
+
+
+def path(text: str) -> Path:
+    """A path; `~` is the user's home also where the shell leaves it alone, as after `=`."""
+    found = Path(filled(text))
+    if "\0" in text:
+        raise ArgumentTypeError("holds a NUL character")
+    try:
+        return found.expanduser()
+    except RuntimeError:  # nobody's home is known here
+        return found
+
+
+def folder(text: str) -> Path:
+    """The path of a folder, whether it is there or not."""
+    found = path(text)
+    if found.exists() and not found.is_dir():
+        raise ArgumentTypeError(f"{printable(text)} is not a folder")
+    return found
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number between two others, both included."""
+
+    def number(text: str) -> int:
+        if not _is_number(text) or not low <= int(text) <= high:
+            raise ArgumentTypeError(f"{printable(text):.40}: must be a whole number from {low} to {high}")
+        return int(text)
+
+    return number
+
+
+def jobs(text: str) -> int | None:
+    """A number of runs at once, or None for "auto"."""
+    try:
+        return None if text == "auto" else whole(1, MOST_JOBS)(text)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{error}, or auto") from None
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """`a,b` -> ("a", "b"), each once. Raises UserError when there is none."""
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    """`a,b` -> ("a", "b"), each once; a comma in a name is written `\\,`. Raises UserError when there is none."""
+    parts = (part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text))
+    found = tuple(dict.fromkeys(part for part in parts if part))
     if not found:
         raise UserError(f"'{text}' names nothing; expected names separated by commas")
     return found
@@ -21,35 +78,29 @@ def parse_noise(text: str) -> tuple[Noise, ...]:
     for part in parse_names(text):
         try:
             kind, ratio = noise.parse(part)
-        except UserError as error:
-            raise UserError(f"--noise {part}: {error}") from None
-        found.append(Noise(kind=kind, ratio=ratio))
+            found.append(Noise(kind=kind, ratio=ratio))
+        except ValueError as error:  # UserError, or pydantic's
+            reason = error if isinstance(error, UserError) else "expected a ratio in [0, 1) or the name of a kind"
+            raise UserError(f"--noise {printable(part):.80}: {reason}") from None
     return tuple(found)
 
 
 def parse_seeds(text: str) -> tuple[int, ...]:
     """`3` -> (0, 1, 2); `0,5` -> (0, 5); `7,` -> (7,)."""
-    parts = text.split(",")
-    if not all(part.strip().isdigit() for part in parts if part.strip()) or not text.strip(", "):
-        raise UserError(f"--seeds {text}: expected a count (3 is 0,1,2) or seeds separated by commas (0,5)")
-    if len(parts) == 1:
-        if int(text) < 1:
-            raise UserError("--seeds 0: at least one seed is needed")
-        return tuple(range(int(text)))
-    return tuple(dict.fromkeys(int(part) for part in parts if part.strip()))
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(map(_is_number, parts)):
+        shown = printable(text)
+        raise UserError(f"--seeds {shown:.80}: expected a count (3 is 0,1,2) or seeds separated by commas (0,5)")
+    numbers = [int(part) for part in parts]
+    if "," in text:
+        if max(numbers) >= MOST_SEED:
+            raise UserError(f"--seeds {max(numbers)}: seeds are below {MOST_SEED}")
+        return tuple(dict.fromkeys(numbers))
+    if not 1 <= numbers[0] <= MOST_SEEDS:
+        raise UserError(f"--seeds {numbers[0]}: a count from 1 to {MOST_SEEDS} is needed; one seed is written `7,`")
+    return tuple(range(numbers[0]))
 
 
-def positive(flag: str, value: int) -> int:
-    """The value, which must be at least 1."""
-    if value < 1:
-        raise UserError(f"{flag} {value}: must be at least 1")
-    return value
-
-
-def parse_jobs(asked: str) -> int | None:
-    """A number of runs at once, or None for "auto". Raises UserError."""
-    if asked == "auto":
-        return None
-    if not asked.isdigit():
-        raise UserError(f"--jobs {asked}: expected a number or auto")
-    return positive("--jobs", int(asked))
+def _is_number(text: str) -> bool:
+    """Whether a text is a whole number that fits into a machine's. (`isdigit` takes ² for one.)"""
+    return re.fullmatch(r"-?[0-9]{1,18}", text) is not None

@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
+import signal
 import sys
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from common.errors import UserError
+from common.text import printable
 from datasets.registry import DATASETS
 from methods.registry import METHODS
 
+IMPORT_SECONDS = 120.0  # a file that registers classes takes as long as its imports
+
 
 def load_plugins(paths: Iterable[Path]) -> list[str]:
-    """Import each file once and return the names it registered. Raises UserError for a file that cannot be imported."""
+    """Import each file once and return the names it registered. Raises UserError, one line, for a file that cannot be
+    imported within two minutes, and for a method or data set that is none."""
     added: list[str] = []
     for path in paths:
-        path = path.resolve()
-        name = f"plugin_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+        path = path.expanduser().resolve()
+        name = f"plugin_{hashlib.sha256(str(path).encode(errors='surrogateescape')).hexdigest()[:12]}"
         if name in sys.modules:
             continue
         if not path.is_file():
             raise UserError(f"--plugin {path}: no such file")
         before = {*METHODS, *DATASETS}
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise UserError(f"--plugin {path}: not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
-        except UserError:
-            del sys.modules[name]
-            raise
-        except Exception as error:
-            del sys.modules[name]
-            raise UserError(f"--plugin {path}: {type(error).__name__}: {error}") from error
+            with _time_limit(IMPORT_SECONDS):
+                _import(name, path)
+        except UserError as error:
+            raise UserError(f"--plugin {path}: {error}") from error
         for method in set(METHODS) - before:
             from methods.core.contract import check_method
 
             check_method(METHODS.load(method))
+        for dataset in set(DATASETS) - before:
+            _check_dataset(dataset)
         new = {*METHODS, *DATASETS} - before
         if not new:
             raise UserError(
@@ -48,3 +52,70 @@ def load_plugins(paths: Iterable[Path]) -> list[str]:
             )
         added += sorted(new)
     return added
+
+
+def _import(name: str, path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, UserError | KeyboardInterrupt):
+            raise
+        raise UserError(_said(error)) from error  # SystemExit too: a script that calls sys.exit is no plug-in
+
+
+def _check_dataset(name: str) -> None:
+    """Raise a UserError that names what a data set lacks. Nothing is loaded."""
+    from datasets.base import Dataset
+
+    cls: Any = DATASETS.load(name)
+    if not (inspect.isclass(cls) and issubclass(cls, Dataset)):
+        raise _none(name, "it must be a subclass of datasets.Dataset")
+    if missing := sorted(cls.__abstractmethods__):
+        raise _none(name, f"it must define {', '.join(missing)}")
+    if getattr(cls, "name", None) != name:
+        raise _none(name, f"its `name` must be '{name}'")
+    classes = getattr(cls, "class_names", None)
+    if not isinstance(classes, tuple) or not all(isinstance(one, str) and one.isprintable() for one in classes):
+        raise _none(name, "its `class_names` must be a tuple of names")
+    if not cls.takes and len(set(classes)) < max(2, len(classes)):
+        raise _none(name, "its `class_names` must be two or more, each another")
+    try:
+        cls(Path("data")).present()
+    except Exception as error:
+        raise _none(name, f"`present()` must say whether it is there, and raised {_said(error)}") from error
+
+
+def _none(name: str, clause: str) -> UserError:
+    return UserError(f"data set '{name}' breaks the contract: {clause}")
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line."""
+    text = printable(" ".join(str(error).split()))
+    return f"{type(error).__name__}: {text:.300}"
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise UserError where the block takes longer. Without effect outside the main thread, which alone has signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def too_long(number: int, frame: FrameType | None) -> None:
+        where = f" (in line {frame.f_lineno} of {Path(frame.f_code.co_filename).name})" if frame else ""
+        raise UserError(f"still importing after {seconds:g} seconds{where}; a plug-in only defines and registers")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -111,7 +111,7 @@ class Recipe(_Part):
         return self.crop or self.image_size or native
 
 
-def load(name: str, dataset: str, method: str | None = None, **changes: Any) -> Recipe:
+def load(name: str, dataset: str, method: str | None = None, /, **changes: Any) -> Recipe:
     """The recipe `name` for a data set: its `[default]` table, then its `[<dataset>]` table, then `changes`.
 
     All of that over the recipe that it `extends`, if it does. `folder:PATH` has the table `[folder]`.

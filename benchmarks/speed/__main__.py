@@ -12,7 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cli.values import MOST_JOBS, MOST_THREADS, parse_names, whole
 from common.errors import UserError
+
+
+def _counts(text: str) -> list[int]:
+    return [whole(1, MOST_JOBS)(count) for count in parse_names(text)]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,15 +39,22 @@ def parser() -> argparse.ArgumentParser:
         "--methods", metavar="A,B", help="whose steps are held against the first one's (baseline and all others); none"
     )
     parts.add_argument("--no-loops", action="store_true", help="leave the three loops and their run out")
-    parts.add_argument("--jobs", metavar="N,N", help="and the throughput of so many runs at once")
-    parts.add_argument("--finished", type=int, metavar="N", help="and how long it takes to skip so many finished runs")
+    parts.add_argument("--jobs", type=_counts, metavar="N,N", help="and the throughput of so many runs at once")
     parts.add_argument(
-        "--stream", type=int, metavar="N", help="and the data side alone of an epoch of N images in a memory map"
+        "--finished", type=whole(1, 10**6), metavar="N", help="and how long it takes to skip so many finished runs"
+    )
+    parts.add_argument(
+        "--stream",
+        type=whole(1, 10**8),
+        metavar="N",
+        help="and the data side alone of an epoch of N images in a memory map",
     )
     how = top.add_argument_group("how")
     how.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
-    how.add_argument("--threads", type=int, metavar="N", help="CPU threads (all cores; with --jobs one a run)")
-    how.add_argument("--repeats", type=int, default=7, metavar="N", help="turns of each loop (7)")
+    how.add_argument(
+        "--threads", type=whole(1, MOST_THREADS), metavar="N", help="CPU threads (all cores; with --jobs one a run)"
+    )
+    how.add_argument("--repeats", type=whole(1, 1000), default=7, metavar="N", help="turns of each loop (7)")
     how.add_argument("--seconds", type=float, default=3.0, metavar="S", help="length of a turn (3)")
     how.add_argument("--json", action="store_true", help="for scripts")
     return top
@@ -52,7 +64,6 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     """Everything that the flags ask for. Raises UserError."""
     import torch
 
-    from benchmarks.cli.values import parse_jobs, parse_names, positive
     from benchmarks.launch import concurrency as capacity
     from benchmarks.launch.devices import devices
     from benchmarks.plan import grid as plan
@@ -79,11 +90,11 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             runs=Path(runs),
             sources=Sources.of(flags.data.resolve(), (flags.dataset,), ()),
             device=spread[0],
-            threads=cores if flags.threads is None else positive("--threads", flags.threads),
+            threads=cores if flags.threads is None else flags.threads,
             plugins=tuple(path.resolve() for path in flags.plugin),
         )
         torch.set_num_threads(context.threads)
-        effort = measuring.Effort(positive("--repeats", flags.repeats), flags.seconds)
+        effort = measuring.Effort(flags.repeats, flags.seconds)
         spec = measuring.specs_of([flags.method], request, flags.data)[flags.method]
         splits = context.sources.dataset(spec.dataset).load(spec.recipe.image_size)
         found: dict[str, Any] = {
@@ -106,16 +117,15 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             specs = measuring.specs_of(tuple(dict.fromkeys(names)), request, flags.data)
             found["steps"] = measuring.step_costs(specs, splits, torch.device(context.device), effort)
         if flags.jobs:
-            counts = [parse_jobs(count) or 1 for count in parse_names(flags.jobs)]
             one_each = replace(context, threads=flags.threads or 1)
-            rates = measuring.several(counts, spec, one_each, spread, effort)
+            rates = measuring.several(flags.jobs, spec, one_each, spread, effort)
             found["jobs"] = {count: measuring.spread(values) for count, values in rates.items()}
         if flags.stream:
             _, native, _, channels = splits.train.images.shape
-            count, device = positive("--stream", flags.stream), torch.device(context.device)
+            count, device = flags.stream, torch.device(context.device)
             found["streaming"] = streaming.stream(count, spec, channels, native, flags.data, device)
         if flags.finished:
-            found["skipping_seconds"] = planning.skip(positive("--finished", flags.finished))
+            found["skipping_seconds"] = planning.skip(flags.finished)
     return found
 
 

@@ -45,14 +45,14 @@ class SlurmJobs:
             raise UserError("--slurm: this machine cannot submit jobs (sbatch, srun, squeue, scancel, scontrol)")
         self.context, self.settings, self.launch, self.wait = context, settings, launch, wait
         self.device, self.jobs = device, jobs
-        self.at_once = jobs or settings.gpus_per_node or max(1, settings.cpus_per_task // context.threads)
+        self.at_once = jobs or settings.gpus or max(1, settings.cpus_per_task // context.threads)
         self.tasks: list[tuple[RunSpec, ...]] = []
         self.minutes = 0
         _printable(self.launch.folder(context.runs))
 
     def estimate(self, specs: Sequence[RunSpec], splits: estimate.LoadedSplits) -> list[float]:
         """Seconds of each run by itself, on nodes that cannot be asked."""
-        gpu, unknown = self.settings.gpus_per_node > 0, packing.UNKNOWN_SECONDS
+        gpu, unknown = self.settings.gpus > 0, packing.UNKNOWN_SECONDS
         return [*estimate.each_elsewhere(specs, self.context, splits, gpu=gpu, unknown=unknown).values()]
 
     def announce(self, specs: Sequence[RunSpec], seconds: Sequence[float]) -> str:
@@ -96,7 +96,7 @@ class SlurmJobs:
         try:
             for number, chunk in enumerate(chunks):
                 # Cores may be others' too, where the cluster does not confine jobs; GPUs are looked at on the node.
-                jobs = self.jobs if self.settings.gpus_per_node else self.at_once
+                jobs = self.jobs if self.settings.gpus else self.at_once
                 work = [Task(task, self.context, self.device, jobs, self.settings.grace) for task in chunk]
                 first = self._executor(number).submit_array(work)[0]
                 self.launch = self.launch.model_copy(
@@ -139,12 +139,12 @@ class SlurmJobs:
         settings = self.settings
         own = {"partition", "account", "qos", "mem", "constraint", "cpus_per_task", "array_parallelism"}
         known = {key: value for key, value in settings.model_dump(include=own).items() if value is not None}
-        gpus = {"gpus_per_node": settings.gpus_per_node} if settings.gpus_per_node else {}
+        gpus = {"gpus_per_node": settings.gpus_per_node} if settings.gpus_per_node != "0" else {}
         options = dict(settings.set)
         setup = options.pop("setup", [])
         valid = submitit.SlurmExecutor._valid_parameters()
         given: dict[str, Any] = {key: options.pop(key) for key in list(options) if key in valid}
-        given["additional_parameters"] = {**given.get("additional_parameters", {}), **options, "requeue": True}
+        given["additional_parameters"] = {**options, "requeue": True}
         executor = submitit.SlurmExecutor(self.launch.folder(self.context.runs), max_num_timeout=ENDLESS)
         executor.update_parameters(
             **known,
@@ -154,7 +154,7 @@ class SlurmJobs:
             time=self.minutes,
             signal_delay_s=settings.grace,
             stderr_to_stdout=True,
-            setup=[*([setup] if isinstance(setup, str) else setup), *_environment()],
+            setup=[*setup, *_environment()],
         )
         return executor
 

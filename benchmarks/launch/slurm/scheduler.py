@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from common.text import printable
+
 ANSWER_SECONDS = 60.0
 
 
@@ -43,9 +45,9 @@ def tasks(names: Iterable[str]) -> dict[tuple[str, int], Task] | None:
         return None
     found = {}
     for line in text.splitlines():
-        name, job, index, state, node, reason = line.split("|", 5)
-        number = int(index) if index.isdigit() else 0
-        found[name, number] = Task(f"{job}_{index}" if index.isdigit() else job, state, node, reason)
+        name, job, index, state, node, reason = (printable(line).split("|", 5) + 5 * [""])[:6]
+        number = int(index) if _number(index) else 0
+        found[name, number] = Task(f"{job}_{index}" if _number(index) else job, state, node, reason)
     return found
 
 
@@ -58,7 +60,7 @@ def largest_array() -> int:
     """How many tasks a job array may have here."""
     for line in (_ask("scontrol", "show", "config") or "").splitlines():
         key, _, value = line.partition("=")
-        if key.strip() == "MaxArraySize" and value.strip().isdigit():
+        if key.strip() == "MaxArraySize" and _number(value.strip()):
             return max(1, int(value) - 1)
     return 1000
 
@@ -77,7 +79,7 @@ def minutes(text: str) -> int | None:
     """SLURM's way of writing a time ("30", "1:30:00", "2-12:00:00") in minutes, rounded up; None for anything else."""
     days, dash, rest = text.strip().rpartition("-")
     parts = rest.split(":")
-    if not all(part.isdigit() for part in (*parts, *([days] if dash else []))) or len(parts) > 3:
+    if not all(_number(part) for part in (*parts, *([days] if dash else []))) or len(parts) > 3:
         return None
     numbers = [int(part) for part in parts]
     if dash:  # days-hours[:minutes[:seconds]]
@@ -90,9 +92,14 @@ def minutes(text: str) -> int | None:
     return total or None
 
 
+def _number(text: str) -> bool:
+    """Whether a text is a whole number. (`isdigit` takes ² for one.)"""
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
 def _ask(*command: str) -> str | None:
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=ANSWER_SECONDS)
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout if answer.returncode == 0 else None

@@ -93,6 +93,11 @@ def test_a_corrupt_record_is_shown_and_run_again_and_kept(bench, tmp_path):
     assert path.with_name("record.json.aside-1").read_text() == "{"
 
 
+EMPTY = ("methods", "datasets", "noise", "seeds", "recipe", "suite", "backbone", "epochs", "device", "runs", "data")
+FILE = "file.txt"
+VERBS = ("run", "status", "retry", "cancel", "report")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -105,18 +110,79 @@ def test_a_corrupt_record_is_shown_and_run_again_and_kept(bench, tmp_path):
         (["--noise", "1"], ["--noise 1", "[0, 1)"]),
         (["--noise=-0.1"], ["-0.1", "[0, 1)"]),
         (["--seeds", "x"], ["--seeds x"]),
-        (["--jobs", "0"], ["--jobs 0"]),
+        (["--jobs", "0"], ["--jobs", "0", "auto"]),
         (["--device", "cuda:99"], ["cuda:99", "cpu"]),
         (["--epochs", "0"], ["epochs", "0"]),
         (["--datasets", "fer2013"], ["fer2013.csv", "Kaggle"]),
         (["--weights", "none.pth"], ["none.pth", "no such file"]),
         (["--plugin", "none.py"], ["none.py", "no such file"]),
+        *(([f"--{name}="], [f"--{name}", "must not be empty"]) for name in EMPTY if name != "epochs"),
+        (["--methods", ","], ["names nothing"]),
+        (["--noise", " , "], ["names nothing"]),
+        (["--seeds", ","], ["--seeds ,"]),
+        (["--seed", "5"], ["--seed"]),  # no abbreviation of --seeds
+        (["--method", "rul"], ["--method"]),
+        (["status", "--run", "x"], ["--run"]),
+        (["--seeds", "²"], ["--seeds ²", "count"]),
+        (["--seeds", "9" * 5000], ["--seeds 999", "count"]),
+        (["--seeds", "99999999"], ["--seeds 99999999", "7,"]),
+        (["--seeds", "0,99999999999"], ["--seeds 99999999999"]),
+        (["--seeds", "-1"], ["--seeds -1"]),
+        (["--noise", "nan"], ["--noise nan"]),
+        (["--noise", "²"], ["--noise ²"]),
+        (["--noise", "inf"], ["--noise inf"]),
+        (["--jobs", "²"], ["--jobs", "²"]),
+        (["--jobs", "9" * 5000], ["--jobs"]),
+        (["--threads", "1000000"], ["--threads", "1 to 512"]),
+        (["--threads", "0"], ["--threads", "0"]),
+        (["--threads", "two"], ["--threads", "two"]),
+        (["--tries", "0"], ["--tries", "0"]),
+        (["--epochs", "1000000000"], ["--epochs", "10000"]),
+        (["--epochs", "²"], ["--epochs", "²"]),
+        (["--set", "recipe.epochs=1000000000"], ["epochs", "10000"]),
+        (["--set", "recipe.image_size=100000"], ["image_size", "1024"]),
+        (["--set", "recipe.name="], ["recipe.name"]),
+        (["--set", "recipe.name=paper"], ["recipe.name"]),
+        (["--set", "recipe.lr=Infinity"], ["lr", "finite"]),
+        (["--set", "recipe.lr=NaN"], ["lr", "finite"]),
+        (["--set", "recipe.lr=1e999"], ["lr", "finite"]),
+        (["--set", "recipe.lr=" + 10_000 * "["], ["lr"]),
+        (["--set", "recipe.epochs=" + 5000 * "9"], ["epochs"]),
+        (["--set", "rul.dropout=Infinity"], ["rul.dropout"]),
+        (["--set", "rul.dropout"], ["--set rul.dropout", "METHOD.KEY=VALUE"]),
+        (["--epochs", "1", "--set", "recipe.epochs=7"], ["--epochs", "recipe.epochs", "one of them"]),
+        (["--backbone", "small", "--set", "recipe.backbone=compact"], ["--backbone", "recipe.backbone"]),
+        (["--set", "rul.dropout=0.1", "--set", "rul.dropout=0.2"], ["rul.dropout", "twice"]),
+        (["--recipe", "../suites/table1"], ["../suites/table1", "paper"]),
+        (["--recipe", "mine.toml"], ["mine.toml", "no such file"]),
+        (["--suite", "../recipes/paper"], ["../recipes/paper", "table1"]),
+        (["--gpus-per-node", "-1"], ["--gpus-per-node", "-1"]),
+        (["--time", "abc"], ["--time abc"]),
+        (["--mem", "lots"], ["--mem lots"]),
+        (["--slurm-set", "x=1"], ["--slurm-set", "only with --slurm"]),
+        (["--partition", "gpu"], ["--partition", "only with --slurm"]),
+        (["--wait"], ["--wait", "only with --slurm"]),
+        *(
+            ([verb, "--runs", FILE], ["--runs", "not a folder"])
+            for verb in ("run", "status", "retry", "cancel", "report")
+        ),
+        (["report", "--from", FILE], ["--from", "not a folder"]),
+        (["report", "--out", FILE], ["--out", "not a folder"]),
+        (["release", "x", "--into", FILE], ["--into", "not a folder"]),
+        (["report", "nope"], ["nope", "table1"]),
+        (["report", "--datasets", "nope"], ["nope", "faces"]),
+        (["report", "--recipe", "nope"], ["nope", "paper"]),
+        (["data", "prepare", "digits", "--size", "0"], ["--size", "8 to 1024"]),
+        (["data", "show", "digits", "--seed", "-1"], ["--seed", "-1"]),
+        (["data", "show", "digits", "--out", f"{FILE}/x.png"], [FILE]),
+        (["a\x1b[31m\nb"], ["a\\x1b[31m\\nb"]),
         (["--nonsense"], ["--nonsense"]),
         (["dance"], ["dance", "run"]),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / FILE).write_text("")
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert all(word in line for word in words), line

@@ -12,12 +12,15 @@ from benchmarks.cli.status import status
 from benchmarks.launch import devices
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import packing, scheduler
+from benchmarks.launch.slurm.executor import SlurmJobs
 from benchmarks.launch.slurm.scheduler import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
+from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.lease import Lease
 from benchmarks.store.runs import Store
+from benchmarks.train.context import RunContext
 from common.errors import UserError
 
 
@@ -35,7 +38,7 @@ def test_slurms_times(text, minutes):
 def _settings(tmp_path, monkeypatch, *arguments, toml=None):
     monkeypatch.chdir(tmp_path)
     if toml is not None:
-        (tmp_path / "slurm.toml").write_text(toml)
+        (tmp_path / "slurm.toml").write_bytes(toml if isinstance(toml, bytes) else toml.encode())
     parser = argparse.ArgumentParser()
     options.slurm(parser)
     return SlurmSettings.from_flags(parser.parse_args(["--slurm", *arguments]))
@@ -54,6 +57,28 @@ def test_flags_win_over_the_file(tmp_path, monkeypatch):
         (["--time", "soon"], None, ["--time soon", "minutes"]),
         (["--mem", "much"], None, ["--mem much"]),
         (["--gpus-per-node", "-1"], None, ["--gpus-per-node -1"]),
+        (["--time", "²"], None, ["--time ²", "minutes"]),
+        (["--time", "9" * 5000], None, ["--time", "minutes"]),
+        (["--mem", "16 G"], None, ["--mem 16 G", "e.g. 16G"]),
+        (["--mem", "16G\n"], None, ["--mem"]),
+        (["--gpus-per-node", "many"], None, ["--gpus-per-node many", "a100:2"]),
+        (["--gpus-per-node", "a100:"], None, ["--gpus-per-node a100:"]),
+        (["--cpus-per-task", "99999999999"], None, ["--cpus-per-task"]),
+        (["--gpus-per-node", "1", "--slurm-set", "gres=gpu:1"], None, ["--gpus-per-node", "gres", "one of them"]),
+        (["--slurm-set", "gpus=1"], None, ["'gpus'", "--gpus-per-node"]),
+        (["--slurm-set", "gpus-per-task=1"], None, ["'gpus_per_task'", "--gpus-per-node"]),
+        (["--slurm-set", "tres-per-task=gres/gpu:1"], None, ["'tres_per_task'", "--gpus-per-node"]),
+        (["--slurm-set", "nice=1", "--slurm-set", "nice=2"], None, ["nice", "given twice"]),
+        (["--slurm-set", 'additional_parameters={"output": "x"}'], None, ["'output'", "own affair"]),
+        (["--slurm-set", 'additional_parameters={"no-requeue": true}'], None, ["'no_requeue'", "own affair"]),
+        (["--slurm-set", "additional_parameters=3"], None, ["additional_parameters"]),
+        (["--slurm-set", "comment={}"], None, ["'comment'", "a text, a number or true"]),
+        (["--slurm-set", "hold=false"], None, ["'hold'"]),
+        (["--slurm-set", "setup=[3]"], None, ["'setup'", "a line"]),
+        (["--slurm-set", "setup=a\nb"], None, ["one line"]),
+        ([], "set = 3", ["slurm.toml", "set"]),
+        ([], b"\xff", ["slurm.toml", "UTF-8"]),
+        ([], "x = " + 50_000 * "[", ["slurm.toml", "recursion"]),
         (["--slurm-set", "night"], None, ["--slurm-set night", "KEY=VALUE"]),
         (["--slurm-set", "job-name=x"], None, ["job_name", "own affair"]),
         (["--slurm-set", "partition=x"], None, ["--partition"]),
@@ -68,7 +93,39 @@ def test_flags_win_over_the_file(tmp_path, monkeypatch):
 def test_wrong_settings_are_one_line(tmp_path, monkeypatch, arguments, toml, words):
     with pytest.raises(UserError) as error:
         _settings(tmp_path, monkeypatch, *arguments, toml=toml)
-    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value).replace("a\nrm", "")
+    assert all(word in str(error.value) for word in words) and str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gpus", "lines"),
+    [
+        ([], 0, []),
+        (["--gpus-per-node", "2"], 2, ["#SBATCH --gpus-per-node=2"]),
+        (["--gpus-per-node", "a100:2"], 2, ["#SBATCH --gpus-per-node=a100:2"]),
+        (["--slurm-set", "gres=gpu"], 1, ["#SBATCH --gres=gpu"]),
+        (["--slurm-set", "gres=gpu:4"], 4, ["#SBATCH --gres=gpu:4"]),
+        (["--slurm-set", "gres=gpu:a100:1"], 1, ["#SBATCH --gres=gpu:a100:1"]),
+        (["--slurm-set", "gres=nvme:1,gpu:a100:3(S:0-1)"], 3, ["#SBATCH --gres='nvme:1,gpu:a100:3(S:0-1)'"]),
+        (["--slurm-set", "gres=nvme:1"], 0, ["#SBATCH --gres=nvme:1"]),
+        (["--mem", "32g"], 0, ["#SBATCH --mem=32G"]),
+        (["--slurm-set", "setup=a", "--slurm-set", "setup=b c"], 0, ["a", "b c"]),
+        (["--slurm-set", 'setup=["a", "b"]'], 0, ["a", "b"]),
+        (["--slurm-set", 'additional_parameters={"mail-type": "END"}'], 0, ["#SBATCH --mail-type=END"]),
+    ],
+)
+def test_what_sbatch_is_given(tmp_path, monkeypatch, arguments, gpus, lines):
+    settings = _settings(tmp_path, monkeypatch, *arguments)
+    assert settings.gpus == gpus
+    monkeypatch.setattr("benchmarks.launch.slurm.scheduler.available", lambda: True)
+    launch = Launch(command="x", data=tmp_path, specs=())
+    context = RunContext(runs=tmp_path, sources=Sources(tmp_path))
+    monkeypatch.setattr("submitit.slurm.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
+    jobs = SlurmJobs(context, settings, launch, device="auto", jobs=None, wait=False)
+    assert jobs.at_once == max(gpus, 1)
+    jobs.minutes, jobs.tasks = 5, [()]
+    script = jobs.preview().splitlines()
+    assert [line for line in script if line in lines] == lines
+    assert sum("gpu" in line for line in script if line.startswith("#SBATCH")) == (gpus > 0)
 
 
 @dataclass(frozen=True)

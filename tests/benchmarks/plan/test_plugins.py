@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench import main
+from benchmarks.plan import plugins
 from benchmarks.plan.plugins import load_plugins
 from common.errors import UserError
+from datasets.registry import DATASETS
+from methods.registry import METHODS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLES = CHECKOUT / "docs" / "examples"
@@ -73,20 +76,58 @@ def test_a_broken_plugin_is_told_the_clause_before_anything_runs(
     assert not (tmp_path / "runs").exists()
 
 
+DATASET = """
+import datasets
+@datasets.register("{name}", "none")
+class Mine(datasets.Dataset):
+    name = "{own}"
+    class_names = {classes!r}
+    def present(self):
+        return {present}
+    def load(self, image_size=None):
+        ...
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("x = 1", "registers no method"),
         ("1 / 0", "ZeroDivisionError"),
         ("def", "SyntaxError"),
+        ("raise ValueError('one\\ntwo\\n\\x1b[31mthree')", r"ValueError: one two \\x1b\[31mthree$"),
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("import no_such_module", "ModuleNotFoundError: .*no_such_module"),
+        ("while True: pass", "still importing after 0.3 seconds .in line 1 of plugin.py."),
+        ("import time; time.sleep(60)", "still importing after 0.3 seconds"),
+        ("import datasets\ndatasets.register('../../x', '')(int)", "its name must not begin"),
+        ("import datasets\ndatasets.register('a/b', '')(int)", "nor hold a slash"),
+        ("import methods\nmethods.register('a\\nb', '')(int)", "no control characters"),
+        ("import methods\nmethods.register('', '')(int)", "must be a name"),
+        ("import methods\nmethods.register(3, '')(int)", "its name"),
+        ("import datasets\ndatasets.register('none1', '')(int)", "'none1' .*a subclass of datasets.Dataset"),
+        ("import datasets\ndatasets.register('none2', '')(lambda: 0)", "'none2' .*a subclass of datasets.Dataset"),
+        (DATASET.format(name="none3", own="other", classes=("a", "b"), present="1"), "its `name` must be 'none3'"),
+        (DATASET.format(name="none4", own="none4", classes=("a",), present="1"), "two or more"),
+        (DATASET.format(name="none5", own="none5", classes=("a", "a"), present="1"), "two or more"),
+        (DATASET.format(name="none6", own="none6", classes=3, present="1"), "a tuple of names"),
+        (DATASET.format(name="none7", own="none7", classes=("a", "b"), present="1 / 0"), "raised ZeroDivisionError"),
+        (
+            DATASET.format(name="none8", own="none8", classes=("a", "b"), present="1").replace("load", "lod"),
+            "define load",
+        ),
         (
             BROKEN.format(name="x", step=GOOD_STEP, predict=GOOD_PREDICT).replace("broken_x", "rul"),
             "registered already",
         ),
     ],
 )
-def test_a_plugin_that_cannot_be_used_says_why(tmp_path, text, words):
+def test_a_plugin_that_cannot_be_used_says_why(tmp_path, monkeypatch, text, words):
+    monkeypatch.setattr(plugins, "IMPORT_SECONDS", 0.3 if "time" in text or "while" in text else 120)
+    for registry in (METHODS, DATASETS):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     path = tmp_path / "plugin.py"
     path.write_text(text)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=words) as error:
         load_plugins([path])
+    assert str(error.value).isprintable()
