@@ -1,0 +1,362 @@
+"""One model over the cells of a table, so that three seeds can tell methods apart.
+
+    value(arm, cell, seed) = mean(arm, cell) + a(cell, seed) + b(arm, seed) + e(arm, cell, seed)
+
+The means are fixed, a, b and e random. a is what a seed does to all arms of a cell (they see the same flipped labels),
+b what it does to an arm in all cells (the same first weights; the flips at 10 % are among those at 20 %), e is the rest.
+A comparison within a cell is free of a and has the variance of b + e, estimated from all cells together. The cells are not
+independent, so their degrees of freedom do not just add up: Satterthwaite's approximation takes the share of b into
+account. For complete tables this is the classical split-plot analysis, with the same degrees of freedom.
+
+The variances are those of restricted maximum likelihood, by Fisher scoring (Searle, Casella & McCulloch, *Variance
+Components*, 1992, 6.6). a and b may come out below zero, as they may in the analysis of variance: held at zero, they would
+make intervals too narrow in those tables where chance made b small. Own code, since statsmodels' MixedLM has no degrees
+of freedom and takes 0.1 s; the tests hold it against MixedLM.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from math import inf, isfinite, sqrt
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy import special, stats
+from threadpoolctl import ThreadpoolController
+
+from common.errors import UserError
+
+ALPHA = 0.05
+Point = tuple[str, Hashable]  # an arm in a cell
+Weights = Mapping[Point, float]  # a linear combination of the means
+
+
+class Observed(NamedTuple):
+    """The value of one run.
+
+    seed: equal for runs that share their chance. Seed 0 of two data sets is not the same seed: give (dataset, seed).
+    """
+
+    arm: str
+    cell: Hashable
+    seed: Hashable
+    value: float
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An estimated difference (or mean), in the units of the values.
+
+    None stands for what cannot be known: without repeated seeds there is no error. critical: how many standard errors
+    the interval reaches to each side; p: two-sided, that the true value is 0, adjusted where the interval is simultaneous.
+    """
+
+    estimate: float
+    error: float | None = None
+    freedom: float | None = None
+    critical: float | None = None
+    p: float | None = None
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the 95 % interval."""
+        return None if self.error is None or self.critical is None else self.estimate - self.critical * self.error
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the 95 % interval."""
+        return None if self.error is None or self.critical is None else self.estimate + self.critical * self.error
+
+
+@dataclass(frozen=True)
+class Homogeneity:
+    """Levene's test (median-centred) of what is left within the cells: p that all arms, or all cells, vary alike.
+
+    Taken over each arm's cells together: on groups of three values the test finds next to nothing.
+    """
+
+    arms: float | None
+    cells: float | None
+
+    @property
+    def unequal(self) -> Literal["arm", "cell"] | None:
+        """What the variance differs by, if by anything."""
+        found: list[tuple[float, Literal["arm", "cell"]]] = []
+        if self.arms is not None and self.arms < ALPHA:
+            found.append((self.arms, "arm"))
+        if self.cells is not None and self.cells < ALPHA:
+            found.append((self.cells, "cell"))
+        return min(found)[1] if found else None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted table. `components`: name -> variance; `pooled`: one residual variance for all (see `fit`)."""
+
+    points: tuple[Point, ...]
+    means: np.ndarray  # [P]
+    runs: Mapping[Point, int]
+    components: Mapping[str, float]
+    homogeneity: Homogeneity
+    pooled: bool
+    _shares: np.ndarray = field(repr=False)  # [K, P, P]: the means' covariance, a unit of each component
+    _spread: np.ndarray | None = field(repr=False)  # [K, K]: covariance of the estimated components; None: no error known
+    _images: np.ndarray | None = field(default=None, repr=False)  # [P, P], see `with_images`
+
+    @property
+    def deviation(self) -> float | None:
+        """Standard deviation between seeds of an arm's value within a cell, a part common to all arms left out."""
+        if self._spread is None:
+            return None
+        parts = [value for name, value in self.components.items() if name != "cell:seed"]
+        names = [name for name in self.components if name.startswith("rest")]
+        return sqrt(max(0.0, sum(parts) if len(names) == 1 else sum(parts) / len(names)))
+
+    def with_images(self, covariance: np.ndarray) -> Model:
+        """The model with the chance of which test images there are added (`bootstrap.ImageDraws.covariance`, [P, P])."""
+        if covariance.shape != (len(self.points),) * 2:
+            raise ValueError(f"covariance of shape {covariance.shape} for {len(self.points)} means")
+        return replace(self, _images=covariance)
+
+    def vector(self, weights: Weights) -> np.ndarray:
+        """The weights as an array [P] over `points`. Raises UserError for an arm and cell without runs."""
+        result = np.zeros(len(self.points))
+        places = {point: place for place, point in enumerate(self.points)}
+        for point, weight in weights.items():
+            if point not in places:
+                raise UserError(f"no runs of {point[0]!r} in cell {point[1]!r}")
+            result[places[point]] += weight
+        return result
+
+    def covariance(self, vectors: np.ndarray, *, images: bool = True) -> np.ndarray:
+        """Covariance of linear combinations [L, P] of the means -> [L, L]."""
+        total = np.tensordot(np.array(list(self.components.values())), self._shares, 1)
+        if images and self._images is not None:
+            total = total + self._images
+        return vectors @ total @ vectors.T
+
+    def effect(self, weights: Weights | np.ndarray, *, images: bool = True) -> Effect:
+        """A linear combination of means with its own 95 % interval (not simultaneous).
+
+        images: whether its error includes that of other test images, where the model knows it.
+        """
+        vector = weights if isinstance(weights, np.ndarray) else self.vector(weights)
+        estimate = float(vector @ self.means)
+        error, freedom = self.error(vector, images=images)
+        if error is None or freedom is None:
+            return Effect(estimate)
+        critical = float(special.stdtrit(freedom, 1 - ALPHA / 2))
+        p = float(2 * special.stdtr(freedom, -abs(estimate) / error)) if error > 0 else None
+        return Effect(estimate, error, freedom, critical, p)
+
+    def error(self, vector: np.ndarray, *, images: bool = True) -> tuple[float | None, float | None]:
+        """Standard error and Satterthwaite's degrees of freedom of a linear combination [P] of the means."""
+        if self._spread is None:
+            return None, None
+        parts = vector @ self._shares @ vector  # [K]
+        between_seeds = float(parts @ np.array(list(self.components.values())))
+        total = float(self.covariance(vector[None], images=images)[0, 0])
+        scatter = float(parts @ self._spread @ parts)
+        if total <= 0 or between_seeds <= 0:
+            return 0.0, inf
+        # Thousands of test images know their own variance well: only that between seeds is uncertain.
+        return sqrt(total), 2 * total**2 / scatter if scatter > 0 else inf
+
+    def difference(self, a: str, b: str, cell: Hashable, *, images: bool = True) -> Effect:
+        """a minus b in a cell. A method is never compared with itself."""
+        return self.effect(difference(a, b, cell), images=images)
+
+    def mean(self, arm: str, cell: Hashable, *, images: bool = True) -> Effect:
+        """An arm's mean in a cell."""
+        return self.effect({(arm, cell): 1.0}, images=images)
+
+    def arms(self, cell: Hashable) -> list[str]:
+        """The arms with runs in a cell, in the order given."""
+        return [arm for arm, of in self.points if of == cell]
+
+
+def difference(a: str, b: str, cell: Hashable) -> dict[Point, float]:
+    """The weights of a minus b in a cell."""
+    if a == b:
+        raise UserError(f"{a!r} is compared with itself")
+    return {(a, cell): 1.0, (b, cell): -1.0}
+
+
+def fit(observed: Iterable[Observed], *, equal: bool | None = None) -> Model:
+    """Fit the model to runs; tables with missing runs included, values that are not finite left out.
+
+    equal: whether one residual variance holds for all; None: it does unless Levene's test says that arms, or cells,
+    differ. Then each arm (or cell) has its own, pooled over the rest of the table.
+    Raises UserError where a run is given twice or there is none.
+    """
+    runs = [one for one in observed if isfinite(one.value)]
+    if not runs:
+        raise UserError("no runs to compare: none has a finite value")
+    if len({run[:3] for run in runs}) < len(runs):
+        twice = next(run for place, run in enumerate(runs) if run[:3] in {other[:3] for other in runs[:place]})
+        raise UserError(f"{twice.arm!r} in cell {twice.cell!r}, seed {twice.seed!r}: given twice")
+    points = tuple(dict.fromkeys((run.arm, run.cell) for run in runs))
+    design = _indicator(runs, lambda run: (run.arm, run.cell))  # [N, P], columns in the order of `points`
+    values = np.array([run.value for run in runs])
+    counts = design.sum(axis=0)
+    average = (design / counts).T  # [P, N]
+    means = average @ values
+    rest = values - design @ means
+    homogeneity = _homogeneity(runs, rest)
+    by = None if equal else homogeneity.unequal
+    if equal is False and by is None:
+        by = "arm"
+    patterns = _components(runs, by)
+    theta, spread = np.zeros(len(patterns)), None
+    if len(runs) > len(points):
+        if np.abs(rest).max() <= 1e-9 * max(1.0, np.abs(values).max()):  # repeated seeds that agree to the last digit
+            spread = np.zeros((len(patterns),) * 2)
+        else:
+            seeds = _indicator(runs, lambda run: run.seed).argmax(axis=1)
+            patterns, theta, spread = _fitted(values, design, seeds, patterns)
+    groups = [average @ group for group in patterns.values()]
+    return Model(
+        points,
+        means,
+        dict(zip(points, counts.astype(int).tolist(), strict=True)),
+        dict(zip(patterns, theta.tolist(), strict=True)),
+        homogeneity,
+        by is None,
+        np.stack([group @ group.T for group in groups]),
+        spread,
+    )
+
+
+def _indicator(runs: Sequence[Observed], key: Callable[[Observed], Hashable]) -> np.ndarray:
+    keys = [key(run) for run in runs]
+    places = {one: place for place, one in enumerate(dict.fromkeys(keys))}
+    return np.eye(len(places))[[places[one] for one in keys]]
+
+
+def _components(runs: Sequence[Observed], by: Literal["arm", "cell"] | None) -> dict[str, np.ndarray]:
+    """The variances that this table can tell apart: name -> which runs share a draw of it, 0 or 1 in [N, draws]."""
+    found: dict[str, np.ndarray] = {}
+    shared = {
+        "seed": _indicator(runs, lambda run: run.seed),
+        "cell:seed": _indicator(runs, lambda run: (run.cell, run.seed)),
+        "arm:seed": _indicator(runs, lambda run: (run.arm, run.seed)),
+    }
+    for name, groups in shared.items():
+        if groups.shape[1] < len(runs):  # else it is the rest itself
+            found[name] = groups
+    own = np.eye(len(runs))
+    if by is None:
+        return found | {"rest": own}
+    place = 0 if by == "arm" else 1
+    whole = found.pop("arm:seed", None)
+    for level in dict.fromkeys(run[place] for run in runs):
+        rows = np.array([run[place] == level for run in runs])
+        if whole is not None and by == "arm":  # what a seed does to an arm scales with the arm too
+            found[f"arm:seed {level}"] = whole[:, whole[rows].any(axis=0)]
+        found[f"rest {level}"] = own[:, rows]
+    if whole is not None and by == "cell":
+        found["arm:seed"] = whole
+    return found
+
+
+def _fitted(
+    values: np.ndarray, design: np.ndarray, seeds: np.ndarray, patterns: dict[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """The patterns kept, their variances and the covariance of these. What the runs cannot tell apart goes in turn."""
+    for dropped in range(4):
+        kept = {name: each for name, each in patterns.items() if not name.startswith(("seed", "cell:seed", "arm:seed")[:dropped])}
+        with _threads().limit(limits=1):
+            found = _Likelihood(values, design, seeds, list(kept.values())).maximum()
+        if found is not None:
+            return kept, *found
+    raise UserError("the variance between seeds cannot be estimated: an arm or a cell has one seed only")
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Of the linear algebra: matrices this small are slower on two threads, and much slower on a busy machine."""
+    return ThreadpoolController()
+
+
+class _Likelihood:
+    """The restricted likelihood of values [N] with fixed effects [N, P] and K patterns [N, draws].
+
+    Nothing correlates over seeds (numbers [N]), so the covariance is inverted seed by seed.
+    """
+
+    def __init__(
+        self, values: np.ndarray, design: np.ndarray, seeds: np.ndarray, patterns: Sequence[np.ndarray]
+    ) -> None:
+        self.values, self.design, self.patterns = values, design, patterns
+        self.blocks = [np.flatnonzero(seeds == seed) for seed in np.unique(seeds)]
+        self.kernels = [np.stack([group[rows] @ group[rows].T for group in patterns]) for rows in self.blocks]
+        rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
+        self.unit = float(rest @ rest) / (len(values) - design.shape[1])
+
+    def maximum(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The variances [K] and their covariance [K, K] by Fisher scoring; None: there is no such maximum."""
+        own = np.array([group.shape[1] == group.sum() for group in self.patterns])  # each draw is in one run only
+        theta = np.where(own, self.unit, 0.0)
+        inverse = self._inverse(theta)
+        for _ in range(100):
+            if inverse is None:
+                return None
+            weighted = inverse @ self.design
+            project = inverse - weighted @ np.linalg.solve(self.design.T @ weighted, weighted.T)
+            information = self._information(project, own)
+            if np.linalg.cond(information) > 1e10:
+                return None
+            scored = project @ self.values
+            target = np.array([((group.T @ scored) ** 2).sum() for group in self.patterns])  # y' P Z Z' P y
+            step = np.linalg.solve(information, target) - theta
+            while (inverse := self._inverse(theta + step)) is None:
+                step /= 2
+                if np.abs(step).max() < 1e-6 * self.unit:
+                    return None
+            theta = theta + step
+            if np.abs(step).max() < 1e-5 * self.unit:
+                return theta, 2 * np.linalg.inv(information)
+        return None
+
+    def _information(self, project: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """tr(P K P L) of all pairs of kernels K = Z Z', which is the sum of squares of Z_K' P Z_L: [K, K]."""
+        result = np.zeros((len(own),) * 2)
+        left = [None if alone else group.T @ project for group, alone in zip(self.patterns, own, strict=True)]
+        rows = [group.any(axis=1) for group in self.patterns]
+        squares = project**2 if own.sum() else project
+        for k, one in enumerate(left):
+            for m, other in enumerate(left[: k + 1]):
+                if one is not None and other is not None:
+                    found = ((one @ self.patterns[m]) ** 2).sum()
+                elif one is None and other is None:
+                    found = rows[k] @ squares @ rows[m]
+                else:
+                    found = ((one if other is None else other)[:, rows[m if other is None else k]] ** 2).sum()
+                result[k, m] = result[m, k] = found
+        return result
+
+    def _inverse(self, theta: np.ndarray) -> np.ndarray | None:
+        """Inverse [N, N] of the covariance under variances [K]; None where that is no covariance."""
+        result = np.zeros((len(self.values),) * 2)
+        for rows, kernels in zip(self.blocks, self.kernels, strict=True):
+            block = np.tensordot(theta, kernels, 1)
+            try:
+                factor = np.linalg.inv(np.linalg.cholesky(block))
+            except np.linalg.LinAlgError:
+                return None
+            result[np.ix_(rows, rows)] = factor.T @ factor
+        return result
+
+
+def _homogeneity(runs: Sequence[Observed], rest: np.ndarray) -> Homogeneity:
+    def levene(place: int) -> float | None:
+        groups: dict[Hashable, list[float]] = defaultdict(list)
+        for run, value in zip(runs, rest, strict=True):
+            groups[run[place]].append(float(value))
+        large = [group for group in groups.values() if len(group) > 2 and np.ptp(group) > 0]
+        return float(stats.levene(*large, center="median").pvalue) if len(large) > 1 else None
+
+    return Homogeneity(levene(0), levene(1))
