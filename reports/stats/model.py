@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from math import inf, isfinite, sqrt
@@ -268,7 +269,7 @@ def _fitted(
     """The patterns kept, their variances and the covariance of these. What the runs cannot tell apart goes in turn."""
     for dropped in range(4):
         kept = {name: each for name, each in patterns.items() if not name.startswith(("seed", "cell:seed", "arm:seed")[:dropped])}
-        with _threads().limit(limits=1):
+        with one_thread():
             found = _Likelihood(values, design, seeds, list(kept.values())).maximum()
         if found is not None:
             return kept, *found
@@ -276,9 +277,13 @@ def _fitted(
 
 
 @cache
-def _threads() -> ThreadpoolController:
-    """Of the linear algebra: matrices this small are slower on two threads, and much slower on a busy machine."""
+def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Linear algebra on one thread: matrices this small are slower on two, and much slower on a busy machine."""
+    return _controller().limit(limits=1)
 
 
 class _Likelihood:
