@@ -1,20 +1,20 @@
 """How much of a difference is the chance of which test images there are, and of which seeds.
 
-Images are resampled by the bootstrap: one multinomial weight an image, the same for all runs on a test set (a difference is
-paired by image), so that `draws[k]` of every run is its value on the same resampled test set. From them follow
+Images are resampled by the bootstrap: one multinomial weight an image, the same for all runs on a test set (so a
+difference is paired by image); draw k of every run is its value on the same resampled test set. From them follow
 
 - `ImageDraws.covariance`: what the images add to the covariance of the means, for `Model.with_images`;
 - `interval`: the hierarchical interval of a comparison, over seeds and images.
 
-Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3 of
-what it should be, and its tails are the normal's instead of t's: `python -m reports.stats.simulate` finds 15 to 20 % false
-findings at three seeds instead of 5 %. The part of the seeds is drawn from Student's t instead, with the error and the
-degrees of freedom of the table's model.
+Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3
+of what it should be, and its tails are the normal's instead of t's, so that intervals are too narrow (`python -m
+reports.stats.simulate` prints by how much). The part of the seeds is drawn from Student's t instead, with the error and
+the degrees of freedom of the table's model.
 
 The parts are those of the multi-reader multi-case design (readers = seeds, cases = images; Obuchowski & Rockette 1995,
-Hillis 2007). A run differs from another of the same arm also by what its seed makes of single images. The variance between
-seeds has that in it already; counting it again with the images would make intervals too wide. So the images' part is the
-covariance between runs of *different* seeds, which is free of it.
+Hillis 2007). A run differs from another of the same arm also by what its seed makes of single images. The variance
+between seeds has that in it already; counted again with the images it would make intervals too wide. So the
+images' part is the covariance between runs of *different* seeds, which is free of it.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ class AfterRejection:
 
 @dataclass(frozen=True)
 class _Kept:
-    """rows: the images surely kept, and those of them that are correct. The limit lies among those of `window`, in order of
-    uncertainty, where groups of equal uncertainty begin at `starts`."""
+    """rows: the images surely kept, and those of them that are correct. The limit lies among those of `window`, in
+    order of uncertainty, where groups of equal uncertainty begin at `starts`."""
 
     rows: np.ndarray
     kept: int
@@ -119,17 +119,16 @@ class _Kept:
 
     def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
         counts = weights[self.window]  # [W, B]; whole numbers below 2^24, so that float32 is exact
-        hits = counts * self.correct[:, None]
-        if len(self.starts) < len(self.window):
-            counts, hits = (np.add.reduceat(each, self.starts, axis=0) for each in (counts, hits))
-        total = np.cumsum(counts, axis=0)
-        total += sums[0]
-        below = total < self.kept
-        at, draws = below.sum(axis=0), np.arange(weights.shape[1])  # the group in which the limit lies
-        count, hit = counts[at, draws].astype(np.float64), hits[at, draws].astype(np.float64)
-        before = sums[1] + (hits * below).sum(axis=0, dtype=np.float64)
-        left = self.kept - (total[at, draws] - count)
-        return 100 * (before + left * hit / np.maximum(count, 1)) / self.kept
+        hits = np.cumsum(counts * self.correct[:, None], axis=0)
+        total = np.cumsum(counts, axis=0, out=counts)
+        ends = np.r_[self.starts[1:], len(self.window)] - 1
+        draws = np.arange(weights.shape[1])
+        at = (total[ends] < self.kept - sums[0]).sum(axis=0)  # the group in which the limit lies
+        first, last = self.starts[at], ends[at]
+        count, hit = (each[last, draws].astype(np.float64) for each in (total, hits))
+        count_before, hit_before = (np.where(first > 0, each[first - 1, draws], 0) for each in (total, hits))
+        part = (self.kept - sums[0] - count_before) / np.maximum(count - count_before, 1)
+        return 100 * (sums[1] + hit_before + part * (hit - hit_before)) / self.kept
 
 
 @dataclass(frozen=True)
@@ -155,35 +154,37 @@ class _Minus:
 
 @dataclass(frozen=True)
 class ImageDraws:
-    """Values of every run on the same resampled test sets. values: (arm, cell, seed) -> [draws], less their own mean."""
+    """Values of every run on the same resampled test sets: (arm, cell, seed) -> [draws], less their own mean."""
 
     values: Mapping[RunKey, np.ndarray]
 
     def covariance(self, points: Sequence[Point]) -> np.ndarray:
-        """What the images add to the covariance of the means of these arms and cells: [P, P].
-
-        Between two arms or cells, and within one, the mean over pairs of runs of different seeds; of a single seed, that
-        of the run itself. Raises UserError for a point without runs.
-        """
-        runs: dict[Point, list[int]] = {point: [] for point in points}
-        keys = [key for key in self.values if key[:2] in runs]
-        for place, key in enumerate(keys):
-            runs[key[:2]].append(place)
-        missing = [point for point in points if not runs[point]]
-        if missing:
-            raise UserError(f"no predictions of {missing[0][0]!r} in cell {missing[0][1]!r}")
-        draws = np.stack([self.values[key] for key in keys])  # [R, B]
+        """What the images add to the covariance of the means of these arms and cells: [P, P]. See `over_seeds`."""
+        keys = [key for key in self.values if key[:2] in set(points)]
+        draws = np.stack([self.values[key] for key in keys]) if keys else np.zeros((0, 1))  # [R, B]
         with one_thread():
             between = draws @ draws.T / draws.shape[1]
-        other = np.array([[a[2] != b[2] for b in keys] for a in keys], dtype=float)
-        member = np.array([[key[:2] == point for key in keys] for point in points], dtype=float)
-        pairs = member @ other @ member.T
-        everything = member @ between @ member.T / (member.sum(1)[:, None] * member.sum(1))
-        return np.where(pairs > 0, member @ (between * other) @ member.T / np.maximum(pairs, 1), everything)
+        return over_seeds(between, keys, points)
 
     def of(self, points: Sequence[Point]) -> np.ndarray:
         """The mean over seeds of each of these arms and cells: [P, draws]."""
         return np.stack([np.mean([draw for key, draw in self.values.items() if key[:2] == one], 0) for one in points])
+
+
+def over_seeds(between: np.ndarray, keys: Sequence[RunKey], points: Sequence[Point]) -> np.ndarray:
+    """From the runs' covariance over images [R, R] to what images add to that of the means [P, P].
+
+    Between two arms or cells, and within one, it is the mean over the pairs of runs of different seeds; with one seed
+    in all, that of the run itself. Raises UserError for a point without runs.
+    """
+    member = np.array([[key[:2] == point for key in keys] for point in points], dtype=float).reshape(len(points), -1)
+    for point, runs in zip(points, member, strict=True):
+        if not runs.any():
+            raise UserError(f"no predictions of {point[0]!r} in cell {point[1]!r}")
+    other = np.array([[a[2] != b[2] for b in keys] for a in keys], dtype=float)
+    pairs = member @ other @ member.T
+    everything = member @ between @ member.T / np.outer(member.sum(1), member.sum(1))
+    return np.where(pairs > 0, member @ (between * other) @ member.T / np.maximum(pairs, 1), everything)
 
 
 def image_draws(
@@ -205,7 +206,9 @@ def image_draws(
     with one_thread():
         for weights in _weights(rows.shape[1], draws, seed):
             sums = rows @ weights
-            found.append(np.stack([one.value(sums[a:b], weights) for one, (a, b) in zip(prepared, places, strict=True)]))
+            found.append(
+                np.stack([one.value(sums[a:b], weights) for one, (a, b) in zip(prepared, places, strict=True)])
+            )
     values = np.concatenate(found, axis=1)
     values -= values.mean(axis=1, keepdims=True)
     return ImageDraws(dict(zip(runs, values, strict=True)))
@@ -221,9 +224,7 @@ def _weights(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(counts.T, dtype=np.float32)
 
 
-def interval(
-    model: Model, images: ImageDraws, weights: Weights, *, seed: int = 0
-) -> tuple[float, float] | None:
+def interval(model: Model, images: ImageDraws, weights: Weights, *, seed: int = 0) -> tuple[float, float] | None:
     """95 % interval of a comparison, over seeds and test images: (low, high), or None where no seed was repeated.
 
     model: of the same values in per cent; its own images' part, if any, is not used. Each draw is the estimate, plus

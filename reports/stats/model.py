@@ -2,16 +2,17 @@
 
     value(arm, cell, seed) = mean(arm, cell) + a(cell, seed) + b(arm, seed) + e(arm, cell, seed)
 
-The means are fixed, a, b and e random. a is what a seed does to all arms of a cell (they see the same flipped labels),
-b what it does to an arm in all cells (the same first weights; the flips at 10 % are among those at 20 %), e is the rest.
-A comparison within a cell is free of a and has the variance of b + e, estimated from all cells together. The cells are not
-independent, so their degrees of freedom do not just add up: Satterthwaite's approximation takes the share of b into
-account. For complete tables this is the classical split-plot analysis, with the same degrees of freedom.
+The means are fixed; a, b and e are random. a is what a seed does to all arms of a cell (they see the same flipped
+labels), b what it does to an arm in all cells (the same first weights; the flips at 10 % are among those at 20 %), e is
+the rest. (What a seed does to all arms of all cells is a part of a.) A comparison within a cell is free of a and has the
+variance of b + e, estimated from all cells together. The cells are not independent, so their degrees of freedom do not
+just add up: Satterthwaite's approximation takes the share of b into account. For complete tables this is the classical
+split-plot analysis, with the same degrees of freedom.
 
 The variances are those of restricted maximum likelihood, by Fisher scoring (Searle, Casella & McCulloch, *Variance
-Components*, 1992, 6.6). a and b may come out below zero, as they may in the analysis of variance: held at zero, they would
-make intervals too narrow in those tables where chance made b small. Own code, since statsmodels' MixedLM has no degrees
-of freedom and takes 0.1 s; the tests hold it against MixedLM.
+Components*, 1992, 6.6). a and b may come out below zero, as they may in the analysis of variance: held at zero, they
+would make intervals too narrow in those tables where chance made b small. Own code, since statsmodels' MixedLM has no
+degrees of freedom and takes 0.1 s; the tests hold it against MixedLM.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Effect:
     """An estimated difference (or mean), in the units of the values.
 
     None stands for what cannot be known: without repeated seeds there is no error. critical: how many standard errors
-    the interval reaches to each side; p: two-sided, that the true value is 0, adjusted where the interval is simultaneous.
+    the interval reaches to each side; p: two-sided, that the true value is 0, adjusted where the interval is
+    simultaneous.
     """
 
     estimate: float
@@ -104,7 +106,9 @@ class Model:
     homogeneity: Homogeneity
     pooled: bool
     _shares: np.ndarray = field(repr=False)  # [K, P, P]: the means' covariance, a unit of each component
-    _spread: np.ndarray | None = field(repr=False)  # [K, K]: covariance of the estimated components; None: no error known
+    _spread: np.ndarray | None = field(
+        repr=False
+    )  # [K, K]: covariance of the estimated components; None: no error known
     _images: np.ndarray | None = field(default=None, repr=False)  # [P, P], see `with_images`
 
     @property
@@ -117,7 +121,7 @@ class Model:
         return sqrt(max(0.0, sum(parts) if len(names) == 1 else sum(parts) / len(names)))
 
     def with_images(self, covariance: np.ndarray) -> Model:
-        """The model with the chance of which test images there are added (`bootstrap.ImageDraws.covariance`, [P, P])."""
+        """The model with the chance of the test images added: [P, P], from `bootstrap.ImageDraws.covariance`."""
         if covariance.shape != (len(self.points),) * 2:
             raise ValueError(f"covariance of shape {covariance.shape} for {len(self.points)} means")
         return replace(self, _images=covariance)
@@ -239,15 +243,13 @@ def _indicator(runs: Sequence[Observed], key: Callable[[Observed], Hashable]) ->
 
 def _components(runs: Sequence[Observed], by: Literal["arm", "cell"] | None) -> dict[str, np.ndarray]:
     """The variances that this table can tell apart: name -> which runs share a draw of it, 0 or 1 in [N, draws]."""
-    found: dict[str, np.ndarray] = {}
     shared = {
         "seed": _indicator(runs, lambda run: run.seed),
         "cell:seed": _indicator(runs, lambda run: (run.cell, run.seed)),
         "arm:seed": _indicator(runs, lambda run: (run.arm, run.seed)),
     }
-    for name, groups in shared.items():
-        if groups.shape[1] < len(runs):  # else it is the rest itself
-            found[name] = groups
+    # One with as many draws as runs is the rest itself; so is one with the draws of another.
+    found = {name: groups for name, groups in shared.items() if groups.shape[1] < len(runs)}
     own = np.eye(len(runs))
     if by is None:
         return found | {"rest": own}
@@ -268,7 +270,11 @@ def _fitted(
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The patterns kept, their variances and the covariance of these. What the runs cannot tell apart goes in turn."""
     for dropped in range(4):
-        kept = {name: each for name, each in patterns.items() if not name.startswith(("seed", "cell:seed", "arm:seed")[:dropped])}
+        kept = {
+            name: each
+            for name, each in patterns.items()
+            if not name.startswith(("seed", "cell:seed", "arm:seed")[:dropped])
+        }
         with one_thread():
             found = _Likelihood(values, design, seeds, list(kept.values())).maximum()
         if found is not None:
@@ -322,7 +328,7 @@ class _Likelihood:
                 if np.abs(step).max() < 1e-6 * self.unit:
                     return None
             theta = theta + step
-            if np.abs(step).max() < 1e-5 * self.unit:
+            if np.abs(step).max() < 1e-4 * self.unit:
                 return theta, 2 * np.linalg.inv(information)
         return None
 
