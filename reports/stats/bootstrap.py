@@ -28,7 +28,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from common.errors import UserError
-from reports.stats.model import ALPHA, Model, Point, Weights, one_thread
+from reports.stats.likelihood import one_thread
+from reports.stats.model import ALPHA, Model, Point, Weights
 
 DRAWS = 10_000
 CHUNK = 500  # resampled test sets at a time: 500 x 10,000 images x 4 bytes = 20 MB
@@ -52,7 +53,9 @@ class Statistic(Protocol):
 class Prepared(Protocol):
     """A run, ready for weights [N, B]: how often each image is in each of B resampled test sets."""
 
-    rows: np.ndarray  # [C, N] float32, whose weighted sums are wanted: of all runs in one matrix product
+    @property
+    def rows(self) -> np.ndarray:
+        """[C, N] float32, whose weighted sums are wanted: of all runs in one matrix product."""
 
     def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Values [B] from rows @ weights [C, B], and from the weights where that is not enough."""
@@ -142,10 +145,14 @@ class Rise:
         return _Minus(AfterRejection(self.rate).prepare(run), Accuracy().prepare(run))
 
 
+@dataclass(frozen=True)
 class _Minus:
-    def __init__(self, a: Prepared, b: Prepared) -> None:
-        self.a, self.b = a, b
-        self.rows = np.concatenate([a.rows, b.rows])
+    a: Prepared
+    b: Prepared
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.concatenate([self.a.rows, self.b.rows])
 
     def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
         split = len(self.a.rows)
@@ -197,8 +204,8 @@ def image_draws(
     """
     sizes = {key: len(run.correct) for key, run in runs.items()}
     if len(set(sizes.values())) != 1:
-        few = min(sizes, key=lambda key: sizes[key]) if sizes else "none"
-        raise UserError(f"runs on different test sets cannot be paired by image: {few} has {sizes.get(few, 0)} images")
+        counts = ", ".join(str(size) for size in sorted(set(sizes.values())))
+        raise UserError(f"runs that are paired by image need one test set; these have {counts or 'no'} images")
     prepared = [statistic.prepare(run) for run in runs.values()]
     rows = np.concatenate([one.rows for one in prepared])
     places = list(pairwise(np.cumsum([0, *(len(one.rows) for one in prepared)])))

@@ -4,8 +4,8 @@ The intervals of a family hold together with 95 %: each reaches `critical` stand
 being the 95 % quantile of the largest |t| of the family when nothing differs. All pairs of a column: Tukey. All against
 one arm: Dunnett. The largest |t| is sampled from the multivariate t distribution with the model's own correlations, at
 32,768 points of a Sobol sequence with a fixed seed: right for missing runs and for the images' part too, and the same
-at every call. SciPy's studentized_range and multivariate_t agree to the second decimal (tests) and need 30 to 400 ms for
-each number.
+at every call. SciPy's studentized_range and multivariate_t agree to the second decimal (tests) and need 30 to 400 ms
+for each number.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 from scipy import special, stats
 
 from common.errors import UserError
-from reports.stats.model import ALPHA, Effect, Model, Weights, difference, one_thread
+from reports.stats.likelihood import one_thread
+from reports.stats.model import ALPHA, Effect, Model, Weights, difference
 
 Pair = tuple[str, str]
 POINTS = 2**15

@@ -4,32 +4,27 @@
 
 The means are fixed; a, b and e are random. a is what a seed does to all arms of a cell (they see the same flipped
 labels), b what it does to an arm in all cells (the same first weights; the flips at 10 % are among those at 20 %), e is
-the rest. (What a seed does to all arms of all cells is a part of a.) A comparison within a cell is free of a and has the
-variance of b + e, estimated from all cells together. The cells are not independent, so their degrees of freedom do not
-just add up: Satterthwaite's approximation takes the share of b into account. For complete tables this is the classical
-split-plot analysis, with the same degrees of freedom.
+the rest. (What a seed does to all arms of all cells is a part of a.) A comparison within a cell is free of a and has
+the variance of b + e, estimated from all cells together. The cells are not independent, so their degrees of freedom do
+not just add up: Satterthwaite's approximation takes the share of b into account. For complete tables this is the
+classical split-plot analysis, with the same degrees of freedom.
 
-The variances are those of restricted maximum likelihood, by Fisher scoring (Searle, Casella & McCulloch, *Variance
-Components*, 1992, 6.6). a and b may come out below zero, as they may in the analysis of variance: held at zero, they
-would make intervals too narrow in those tables where chance made b small. Own code, since statsmodels' MixedLM has no
-degrees of freedom and takes 0.1 s; the tests hold it against MixedLM.
+The variances are those of restricted maximum likelihood (`likelihood.py`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from math import inf, isfinite, sqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import special, stats
-from threadpoolctl import ThreadpoolController
 
 from common.errors import UserError
+from reports.stats.likelihood import Likelihood, one_thread, spread_over
 
 ALPHA = 0.05
 Point = tuple[str, Hashable]  # an arm in a cell
@@ -113,12 +108,16 @@ class Model:
 
     @property
     def deviation(self) -> float | None:
-        """Standard deviation between seeds of an arm's value within a cell, a part common to all arms left out."""
+        """Standard deviation between seeds of an arm's value within a cell, without what is common to all arms.
+
+        Where variances are unequal, the root of their mean.
+        """
         if self._spread is None:
             return None
-        parts = [value for name, value in self.components.items() if name != "cell:seed"]
-        names = [name for name in self.components if name.startswith("rest")]
-        return sqrt(max(0.0, sum(parts) if len(names) == 1 else sum(parts) / len(names)))
+        named = {name: value for name, value in self.components.items() if name not in ("seed", "cell:seed")}
+        separate = sum(name.startswith("rest") for name in named)
+        common = named.pop("arm:seed", 0.0)
+        return sqrt(max(0.0, common + sum(named.values()) / separate))
 
     def with_images(self, covariance: np.ndarray) -> Model:
         """The model with the chance of the test images added: [P, P], from `bootstrap.ImageDraws.covariance`."""
@@ -198,6 +197,11 @@ def fit(observed: Iterable[Observed], *, equal: bool | None = None) -> Model:
     Raises UserError where a run is given twice or there is none.
     """
     runs = [one for one in observed if isfinite(one.value)]
+    with one_thread():
+        return _fit(runs, equal)
+
+
+def _fit(runs: Sequence[Observed], equal: bool | None) -> Model:
     if not runs:
         raise UserError("no runs to compare: none has a finite value")
     if len({run[:3] for run in runs}) < len(runs):
@@ -214,23 +218,21 @@ def fit(observed: Iterable[Observed], *, equal: bool | None = None) -> Model:
     by = None if equal else homogeneity.unequal
     if equal is False and by is None:
         by = "arm"
-    patterns = _components(runs, by)
+    patterns, pooled = _components(runs, None), True
     theta, spread = np.zeros(len(patterns)), None
     if len(runs) > len(points):
         if np.abs(rest).max() <= 1e-9 * max(1.0, np.abs(values).max()):  # repeated seeds that agree to the last digit
             spread = np.zeros((len(patterns),) * 2)
         else:
-            seeds = _indicator(runs, lambda run: run.seed).argmax(axis=1)
-            patterns, theta, spread = _fitted(values, design, seeds, patterns)
-    groups = [average @ group for group in patterns.values()]
+            pooled, patterns, theta, spread = _fitted(runs, values, design, by)
     return Model(
         points,
         means,
         dict(zip(points, counts.astype(int).tolist(), strict=True)),
         dict(zip(patterns, theta.tolist(), strict=True)),
         homogeneity,
-        by is None,
-        np.stack([group @ group.T for group in groups]),
+        pooled,
+        np.stack([spread_over(pattern, average) for pattern in patterns.values()]),
         spread,
     )
 
@@ -242,124 +244,49 @@ def _indicator(runs: Sequence[Observed], key: Callable[[Observed], Hashable]) ->
 
 
 def _components(runs: Sequence[Observed], by: Literal["arm", "cell"] | None) -> dict[str, np.ndarray]:
-    """The variances that this table can tell apart: name -> which runs share a draw of it, 0 or 1 in [N, draws]."""
+    """The variances that this table can tell apart: name -> its pattern (`Likelihood`).
+
+    Where variances are unequal, what a seed does to all arms is not modelled (it lies in theirs, so that intervals are
+    a little wide): with it, so many variances cannot be told apart.
+    """
     shared = {
         "seed": _indicator(runs, lambda run: run.seed),
         "cell:seed": _indicator(runs, lambda run: (run.cell, run.seed)),
         "arm:seed": _indicator(runs, lambda run: (run.arm, run.seed)),
     }
-    # One with as many draws as runs is the rest itself; so is one with the draws of another.
+    # One with as many draws as runs is the rest itself.
     found = {name: groups for name, groups in shared.items() if groups.shape[1] < len(runs)}
-    own = np.eye(len(runs))
     if by is None:
-        return found | {"rest": own}
-    place = 0 if by == "arm" else 1
-    whole = found.pop("arm:seed", None)
+        return found | {"rest": np.ones(len(runs))}
+    place, whole = (0 if by == "arm" else 1), found.get("arm:seed")
+    found = {"arm:seed": whole} if whole is not None and by == "cell" else {}
     for level in dict.fromkeys(run[place] for run in runs):
         rows = np.array([run[place] == level for run in runs])
         if whole is not None and by == "arm":  # what a seed does to an arm scales with the arm too
             found[f"arm:seed {level}"] = whole[:, whole[rows].any(axis=0)]
-        found[f"rest {level}"] = own[:, rows]
-    if whole is not None and by == "cell":
-        found["arm:seed"] = whole
+        found[f"rest {level}"] = rows.astype(float)
     return found
 
 
 def _fitted(
-    values: np.ndarray, design: np.ndarray, seeds: np.ndarray, patterns: dict[str, np.ndarray]
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """The patterns kept, their variances and the covariance of these. What the runs cannot tell apart goes in turn."""
-    for dropped in range(4):
-        kept = {
-            name: each
-            for name, each in patterns.items()
-            if not name.startswith(("seed", "cell:seed", "arm:seed")[:dropped])
-        }
-        with one_thread():
-            found = _Likelihood(values, design, seeds, list(kept.values())).maximum()
-        if found is not None:
-            return kept, *found
-    raise UserError("the variance between seeds cannot be estimated: an arm or a cell has one seed only")
+    runs: Sequence[Observed], values: np.ndarray, design: np.ndarray, by: Literal["arm", "cell"] | None
+) -> tuple[bool, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Whether the variance is pooled, the patterns, their variances and the covariance of these.
 
-
-@cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Linear algebra on one thread: matrices this small are slower on two, and much slower on a busy machine."""
-    return _controller().limit(limits=1)
-
-
-class _Likelihood:
-    """The restricted likelihood of values [N] with fixed effects [N, P] and K patterns [N, draws].
-
-    Nothing correlates over seeds (numbers [N]), so the covariance is inverted seed by seed.
+    What the runs cannot tell apart goes in turn: the shared variances, then separate ones (an arm with a single seed).
     """
-
-    def __init__(
-        self, values: np.ndarray, design: np.ndarray, seeds: np.ndarray, patterns: Sequence[np.ndarray]
-    ) -> None:
-        self.values, self.design, self.patterns = values, design, patterns
-        self.blocks = [np.flatnonzero(seeds == seed) for seed in np.unique(seeds)]
-        self.kernels = [np.stack([group[rows] @ group[rows].T for group in patterns]) for rows in self.blocks]
-        rest = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-        self.unit = float(rest @ rest) / (len(values) - design.shape[1])
-
-    def maximum(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The variances [K] and their covariance [K, K] by Fisher scoring; None: there is no such maximum."""
-        own = np.array([group.shape[1] == group.sum() for group in self.patterns])  # each draw is in one run only
-        theta = np.where(own, self.unit, 0.0)
-        inverse = self._inverse(theta)
-        for _ in range(100):
-            if inverse is None:
-                return None
-            weighted = inverse @ self.design
-            project = inverse - weighted @ np.linalg.solve(self.design.T @ weighted, weighted.T)
-            information = self._information(project, own)
-            if np.linalg.cond(information) > 1e10:
-                return None
-            scored = project @ self.values
-            target = np.array([((group.T @ scored) ** 2).sum() for group in self.patterns])  # y' P Z Z' P y
-            step = np.linalg.solve(information, target) - theta
-            while (inverse := self._inverse(theta + step)) is None:
-                step /= 2
-                if np.abs(step).max() < 1e-6 * self.unit:
-                    return None
-            theta = theta + step
-            if np.abs(step).max() < 1e-4 * self.unit:
-                return theta, 2 * np.linalg.inv(information)
-        return None
-
-    def _information(self, project: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """tr(P K P L) of all pairs of kernels K = Z Z', which is the sum of squares of Z_K' P Z_L: [K, K]."""
-        result = np.zeros((len(own),) * 2)
-        left = [None if alone else group.T @ project for group, alone in zip(self.patterns, own, strict=True)]
-        rows = [group.any(axis=1) for group in self.patterns]
-        squares = project**2 if own.sum() else project
-        for k, one in enumerate(left):
-            for m, other in enumerate(left[: k + 1]):
-                if one is not None and other is not None:
-                    found = ((one @ self.patterns[m]) ** 2).sum()
-                elif one is None and other is None:
-                    found = rows[k] @ squares @ rows[m]
-                else:
-                    found = ((one if other is None else other)[:, rows[m if other is None else k]] ** 2).sum()
-                result[k, m] = result[m, k] = found
-        return result
-
-    def _inverse(self, theta: np.ndarray) -> np.ndarray | None:
-        """Inverse [N, N] of the covariance under variances [K]; None where that is no covariance."""
-        result = np.zeros((len(self.values),) * 2)
-        for rows, kernels in zip(self.blocks, self.kernels, strict=True):
-            block = np.tensordot(theta, kernels, 1)
-            try:
-                factor = np.linalg.inv(np.linalg.cholesky(block))
-            except np.linalg.LinAlgError:
-                return None
-            result[np.ix_(rows, rows)] = factor.T @ factor
-        return result
+    attempts = [(by, dropped) for dropped in range(2)] if by else []
+    shared = ("seed", "cell:seed", "arm:seed")
+    for separate, dropped in [*attempts, *((None, count) for count in range(4))]:
+        without = shared[2 : 2 + dropped] if separate else shared[:dropped]
+        patterns = {k: each for k, each in _components(runs, separate).items() if not k.startswith(without)}
+        blocks = (
+            _indicator(runs, lambda run: (run.arm, run.seed)) if separate else _indicator(runs, lambda run: run.seed)
+        )
+        found = Likelihood(values, design, blocks.argmax(axis=1), list(patterns.values())).maximum()
+        if found is not None:
+            return separate is None, patterns, *found
+    raise AssertionError("a single variance can always be estimated where a seed was repeated")
 
 
 def _homogeneity(runs: Sequence[Observed], rest: np.ndarray) -> Homogeneity:

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from reports.stats.bootstrap import Accuracy, ImageDraws, Judged, RunKey, image_draws, interval, over_seeds
 from reports.stats.intervals import dunnett, tukey
-from reports.stats.model import ALPHA, Effect, Observed, difference, fit, one_thread
+from reports.stats.likelihood import one_thread
+from reports.stats.model import ALPHA, Effect, Observed, difference, fit
 from reports.stats.outcome import agreement, equivalence, rule
 
 DEVIATION = 0.75  # points between seeds, of Table 1's released runs
@@ -207,7 +209,7 @@ def paired_t(
     return result
 
 
-DESIGNS = {
+DESIGNS: dict[str, dict[str, Any]] = {
     "complete": {},
     "one run in ten missing": {"missing": 0.1},
     "one arm varies twice as much": {"factors": (2.0,)},
@@ -235,7 +237,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"{'per cent, by number of seeds':57}" + "".join(f"{seeds:8d}" for seeds in options.seeds))
     for title, settings in DESIGNS.items():
         count = options.tables if settings.get("arms", 5) == 5 else max(1, options.tables // 5)
-        show(title, [tables(Design(seeds, **settings), count) for seeds in options.seeds])  # type: ignore[arg-type]
+        show(title, [tables(Design(seeds, **settings), count) for seeds in options.seeds])
     show("with test sets", [test_sets(Design(seeds), max(1, options.tables // 2)) for seeds in options.seeds])
     show("paired t tests with Holm, as before", [paired_t(Design(seeds), options.tables) for seeds in options.seeds])
 
