@@ -14,7 +14,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations
-from math import floor
+from math import ceil, floor
 from typing import Literal
 
 import numpy as np
@@ -62,7 +62,7 @@ def simultaneous(model: Model, family: Sequence[Weights | np.ndarray]) -> list[E
     # Nearly always one number; where not, the smallest is the safe one.
     freedom = min(effects[place].freedom or np.inf for place in usable)
     largest = largest_t(covariance / np.outer(scale, scale), freedom)
-    critical = float(np.quantile(largest, 1 - ALPHA))
+    critical = float(largest[ceil((1 - ALPHA) * len(largest)) - 1])
     for place in usable:
         effect = effects[place]
         adjusted = adjusted_p(abs(effect.estimate) / (effect.error or 1), largest, len(usable), effect.p or 0.0)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import inf, isfinite, sqrt
 from typing import Literal, NamedTuple
 
@@ -137,10 +138,13 @@ class Model:
 
     def covariance(self, vectors: np.ndarray, *, images: bool = True) -> np.ndarray:
         """Covariance of linear combinations [L, P] of the means -> [L, L]."""
-        total = np.tensordot(np.array(list(self.components.values())), self._shares, 1)
-        if images and self._images is not None:
-            total = total + self._images
+        total = self._total if not images or self._images is None else self._total + self._images
         return vectors @ total @ vectors.T
+
+    @cached_property
+    def _total(self) -> np.ndarray:
+        """Covariance [P, P] of the means over seeds."""
+        return np.tensordot(np.array(list(self.components.values())), self._shares, 1)
 
     def effect(self, weights: Weights | np.ndarray, *, images: bool = True) -> Effect:
         """A linear combination of means with its own 95 % interval (not simultaneous).

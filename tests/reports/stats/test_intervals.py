@@ -26,7 +26,7 @@ def test_all_pairs_are_tukeys(sizes):
     samples, model = one_way(sizes)
     theirs = stats.tukey_hsd(*samples)
     ends = theirs.confidence_interval()
-    # SciPy's Tukey-Kramer is conservative where sizes differ: there ours, with the true correlations, is a little narrower.
+    # SciPy's Tukey-Kramer is conservative where sizes differ: ours, with the true correlations, is a little narrower.
     loose = 0.01 if len(set(sizes)) == 1 else 0.03
     for (a, b), effect in tukey(model, "c").items():
         i, j = int(a[1:]), int(b[1:])
