@@ -1,7 +1,7 @@
 """Calibration: how often the tests of the reports find something where nothing is.
 
-`python -m reports.stats.simulate` does more of it. Bounds: 5 % and three Monte Carlo standard errors of so few tables; the
-draws are fixed by a seed.
+`python -m reports.stats.simulate` does more of it. Bounds: 5 % and three Monte Carlo standard errors of so few tables;
+the draws are fixed by a seed.
 """
 
 from __future__ import annotations
