@@ -21,8 +21,9 @@ import numpy as np
 from scipy import special, stats
 
 from common.errors import UserError
+from reports.stats.effects import ALPHA, Effect, Weights, difference
 from reports.stats.likelihood import one_thread
-from reports.stats.model import ALPHA, Effect, Model, Weights, difference
+from reports.stats.model import Model
 
 Pair = tuple[str, str]
 POINTS = 2**15

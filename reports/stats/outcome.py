@@ -14,7 +14,8 @@ import numpy as np
 from scipy import special
 
 from common.errors import UserError
-from reports.stats.model import ALPHA, Effect, Model, difference
+from reports.stats.effects import ALPHA, Effect, difference
+from reports.stats.model import Model
 
 MARGIN = 1.0  # points: what is smaller does not matter
 POWER = 0.8

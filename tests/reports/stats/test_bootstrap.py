@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics.accuracy import accuracy_after_rejection
+from benchmarks.metrics.ranking import auroc
 from common.errors import UserError
 from reports.stats import bootstrap
-from reports.stats.bootstrap import Accuracy, AfterRejection, Judged, Rise, image_draws, interval, over_seeds
-from reports.stats.model import Observed, difference, fit
+from reports.stats.bootstrap import image_draws, images_part, interval, over_seeds
+from reports.stats.effects import Observed, difference
+from reports.stats.model import fit
+from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Judged, Rise
 
 
 def sample(size: int = 400, levels: int = 0, seed: int = 0) -> Judged:
@@ -46,6 +49,7 @@ def test_a_draw_is_the_statistic_of_the_resampled_test_set(levels, rate):
     for statistic, expected in (
         (Accuracy(), lambda correct, score: 100 * correct.mean()),
         (AfterRejection(rate), lambda correct, score: 100 * accuracy_after_rejection(correct, score, rate)),
+        (ErrorAuroc(), lambda correct, score: 100 * auroc(score, ~correct)),
         (Rise(rate), lambda correct, score: 100 * (accuracy_after_rejection(correct, score, rate) - correct.mean())),
     ):
         prepared = statistic.prepare(run)
@@ -97,6 +101,17 @@ def test_the_images_part_leaves_out_what_seeds_make_of_single_images():
     assert part < 0.9 * by_image.var(ddof=1) / images
 
 
+def test_test_sets_of_other_data_have_nothing_in_common():
+    fer = image_draws(runs_of(cells=("fer",)), Accuracy(), draws=300)
+    cifar = image_draws(runs_of(cells=("cifar",)), Accuracy(), draws=300)  # by chance of the seed, the same draws
+    points = [("a", "fer"), ("b", "cifar"), ("b", "fer")]
+    part = images_part(points, [fer, cifar])
+    assert part[0, 1] == part[1, 2] == 0
+    assert part[np.ix_([0, 2], [0, 2])] == pytest.approx(fer.covariance([points[0], points[2]]))
+    with pytest.raises(UserError, match="no predictions of 'b' in cell 'cifar'"):
+        images_part(points, [fer])
+
+
 def test_a_single_seed_has_the_images_part_of_its_run():
     runs = runs_of(seeds=1)
     draws = image_draws(runs, Accuracy(), draws=500)
@@ -126,6 +141,7 @@ def test_no_interval_without_repeated_seeds():
     [
         (lambda: AfterRejection(0.999).prepare(sample(100)), "rejecting 0.999 of 100 images leaves none"),
         (lambda: image_draws({("a", 0, 0): sample(10), ("a", 0, 1): sample(9)}, Accuracy()), "these have 9, 10 images"),
+        (lambda: ErrorAuroc().prepare(Judged(np.ones(9, bool), np.zeros(9))), "all right, or all wrong"),
         (lambda: image_draws({}, Accuracy()), "these have no images"),
         (
             lambda: image_draws({("a", 0, 0): sample(10)}, Accuracy(), draws=9).covariance([("b", 0)]),

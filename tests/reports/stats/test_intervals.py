@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from common.errors import UserError
+from reports.stats.effects import Observed, difference
 from reports.stats.intervals import dunnett, largest_t, marks, simultaneous, tukey
-from reports.stats.model import Observed, difference, fit
+from reports.stats.model import fit
 
 
 def one_way(sizes: list[int], seed: int = 0, step: float = 0.8):

@@ -11,7 +11,8 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from common.errors import UserError
-from reports.stats.model import Observed, difference, fit
+from reports.stats.effects import Observed, difference, trend
+from reports.stats.model import fit
 
 
 def table(arms: int, cells: int, seeds: int, *, seed: int = 0, missing: float = 0.0, shared: float = 0.6):
@@ -62,6 +63,18 @@ def test_one_cell_is_the_two_way_analysis_and_two_arms_the_paired_t_test():
     pair = [run for run in runs if run.arm in ("m0", "m1")]
     effect = fit(pair, equal=True).difference("m1", "m0", "c0")
     assert effect.p == pytest.approx(stats.ttest_rel(values[1, 0], values[0, 0]).pvalue, rel=1e-3)
+
+
+def test_a_trend_is_the_least_squares_slope_with_the_error_of_the_subplots():
+    values, runs = table(4, 4, 5)
+    places = [0.0, 1.0, 2.0, 4.0]
+    model = fit(runs, equal=True)
+    effect = model.effect(trend("m1", "m0", {f"c{cell}": place for cell, place in enumerate(places)}))
+    gaps = (values[1] - values[0]).mean(axis=1)
+    assert effect.estimate == pytest.approx(np.polyfit(places, gaps, 1)[0])
+    variance, freedom = split_plot(values)[1]
+    assert effect.freedom == pytest.approx(freedom, rel=1e-3)
+    assert effect.error == pytest.approx(sqrt(2 * variance / 5 / np.var(places) / 4), rel=1e-3)
 
 
 def test_seeds_that_nobody_shares_are_a_one_way_analysis():
@@ -145,6 +158,8 @@ def test_the_images_part_widens_the_interval_and_adds_degrees_of_freedom():
         (lambda: fit([]), "no runs to compare"),
         (lambda: fit([Observed("a", "c", 0, float("nan"))]), "none has a finite value"),
         (lambda: fit([Observed("a", "c", 0, 1.0), Observed("a", "c", 0, 2.0)]), "'a' in cell 'c', seed 0: given twice"),
+        (lambda: trend("rul", "scn", {"c": 1.0}), "it takes two cells"),
+        (lambda: trend("rul", "rul", {"c": 1.0, "d": 2.0}), "'rul' is compared with itself"),
         (lambda: difference("rul", "rul", "c"), "'rul' is compared with itself"),
         (lambda: fit(table(2, 1, 3)[1]).difference("m0", "m9", "c0"), "no runs of 'm9' in cell 'c0'"),
     ],

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from common.errors import UserError
-from reports.stats.model import Effect, Observed, fit
+from reports.stats.effects import Effect, Observed
+from reports.stats.model import fit
 from reports.stats.outcome import agreement, detectable, equivalence, rule
 
 
