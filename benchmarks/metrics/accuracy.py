@@ -1,4 +1,4 @@
-"""Accuracy of what is left when the most uncertain samples are rejected (paper 4.4, Table 2)."""
+"""Accuracy: of each class, and of what is left when the most uncertain samples are rejected (paper 4.4, Table 2)."""
 
 from __future__ import annotations
 
@@ -20,3 +20,15 @@ def accuracy_after_rejection(correct: np.ndarray, uncertainty: np.ndarray, rate:
     below, at = uncertainty < limit, uncertainty == limit
     hits = correct[below].sum() + (kept - below.sum()) * correct[at].mean()
     return float(hits / kept)
+
+
+def per_class_accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Accuracy [K] on the images of each class; NaN for a class without any. predicted [N], labels [N]."""
+    images = np.bincount(labels, minlength=classes)
+    hits = np.bincount(labels[predicted == labels], minlength=classes)
+    return np.where(images > 0, hits / np.maximum(images, 1), np.nan)
+
+
+def balanced_accuracy(predicted: np.ndarray, labels: np.ndarray, classes: int) -> float:
+    """Mean of `per_class_accuracy` over the classes that have images."""
+    return float(np.nanmean(per_class_accuracy(predicted, labels, classes)))

@@ -20,9 +20,14 @@ def _gaps(confidence: np.ndarray, correct: np.ndarray, bins: np.ndarray) -> floa
     return float(np.abs(total).sum() / len(confidence))
 
 
+def _equal_width(confidence: np.ndarray) -> np.ndarray:
+    """Which of the 15 bins of equal width, closed above, each value is in."""
+    return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+
+
 def ece(confidence: np.ndarray, correct: np.ndarray) -> float:
     """Expected calibration error over 15 bins of equal width (Guo et al., ICML 2017)."""
-    return _gaps(confidence, correct, np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1))
+    return _gaps(confidence, correct, _equal_width(confidence))
 
 
 def adaptive_ece(confidence: np.ndarray, correct: np.ndarray) -> float:
@@ -31,6 +36,15 @@ def adaptive_ece(confidence: np.ndarray, correct: np.ndarray) -> float:
     for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), BINS)):
         bins[rows] = number
     return _gaps(confidence, correct, bins)
+
+
+def classwise_ece(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over classes of the calibration error of p(class) as the class's probability, 15 bins of equal width.
+
+    All classes count alike, rare ones too (Kull et al., NeurIPS 2019). logits [N, K], labels [N].
+    """
+    share = softmax(logits)
+    return float(np.mean([_gaps(p, labels == k, _equal_width(p)) for k, p in enumerate(share.T)]))
 
 
 def nll(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -1,4 +1,8 @@
-"""How well a score of the training images finds the labels that were flipped."""
+"""How well a score of the training images finds the labels that were flipped.
+
+A score of the image alone (the own uncertainty, 1 - max softmax) cannot find symmetric flips unless the network
+memorises them; one of image and label does, at no cost: 1 - p(given label), or how far another label is more probable.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
-from benchmarks.metrics.ranking import auroc
+from benchmarks.metrics.ranking import auroc, average_precision, precision_among
 
 
 def probabilities(logits: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray]:
@@ -20,6 +24,41 @@ def probabilities(logits: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray
     p_given = others[rows, given].astype(np.float32)
     others[rows, given] = -1
     return {"train_p_given": p_given, "train_p_other": others.max(axis=1).astype(np.float32)}
+
+
+SUSPICIOUS_PERCENT = (10, 20, 30)  # of the training images, the most suspicious first
+
+
+def suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Scores [N] of the training images by name, higher = more suspicious; those that a run's arrays allow.
+
+    "own": the method's uncertainty; "free": 1 - max softmax; "label": 1 - p(given label); "margin": the largest other
+    probability minus p(given label).
+    """
+    found = {"own": arrays.get("train_uncertainty"), "free": arrays.get("train_free_uncertainty")}
+    given, other = arrays.get("train_p_given"), arrays.get("train_p_other")
+    if given is not None:
+        found["label"] = -given.astype(np.float64)  # 1 - p without its rounding near p = 0
+    if given is not None and other is not None:
+        found["margin"] = other.astype(np.float64) - given
+    return {name: score for name, score in found.items() if score is not None}
+
+
+def of_suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:
+    """How well each of the `suspicions` finds flipped labels: `label.flip_auroc`, `label.flip_ap`,
+    `label.flip_precision_at_10` ...; nothing where it is not stored which were flipped."""
+    flipped = arrays.get("train_flipped")
+    result: dict[str, float | None] = {}
+    if flipped is None:
+        return result
+    flipped = flipped.astype(bool)
+    for name, score in suspicions(arrays).items():
+        result[f"{name}.flip_auroc"] = auroc(score, flipped)
+        result[f"{name}.flip_ap"] = average_precision(score, flipped)
+        for percent in SUSPICIOUS_PERCENT:
+            at = precision_among(score, flipped, percent / 100) if flipped.any() else None
+            result[f"{name}.flip_precision_at_{percent}"] = at
+    return result
 
 
 def of_training_labels(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:

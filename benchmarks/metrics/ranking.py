@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import entr
 from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
@@ -16,6 +16,31 @@ def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
 def average_precision(score: np.ndarray, positive: np.ndarray) -> float | None:
     """Sum of precision times the step in recall over the distinct scores, highest first. None without both kinds."""
     return float(average_precision_score(positive, score)) if _rankable(score, positive) else None
+
+
+def false_positive_rate(score: np.ndarray, positive: np.ndarray, found: float = 0.95) -> float | None:
+    """Share of the negatives that score at least as high as the limit above which `found` of the positives lie.
+
+    With errors as positives: the share of right answers that are questioned where 95 % of the wrong ones are. None
+    without both kinds.
+    """
+    if not _rankable(score, positive):
+        return None
+    negatives, positives, _ = roc_curve(positive, score, drop_intermediate=False)
+    return float(negatives[np.argmax(positives >= found - 1e-12)])
+
+
+def precision_among(score: np.ndarray, positive: np.ndarray, share: float) -> float | None:
+    """Share of positives among the round(share * N) highest scores, equal ones in expectation; None where that is 0.
+
+    As `accuracy_after_rejection`, of what is rejected.
+    """
+    count = round(share * len(score))
+    if count < 1 or not np.isfinite(score).all():
+        return None
+    limit = np.partition(score, len(score) - count)[len(score) - count]
+    above, at = score > limit, score == limit
+    return float((positive[above].sum() + (count - above.sum()) * positive[at].mean()) / count)
 
 
 def _rankable(score: np.ndarray, positive: np.ndarray) -> bool:
@@ -30,8 +55,12 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def entropy(distribution: np.ndarray) -> np.ndarray:
-    """Entropy in nats of each row of [N, K]; 0 log 0 = 0."""
-    return entr(distribution.astype(np.float64)).sum(axis=1)
+    """Entropy in nats of each row of [N, K], to six decimals; 0 log 0 = 0.
+
+    Rows with the same shares in another order have the same entropy: summed in the order of the classes they would
+    differ by rounding, and a rank correlation would take that for an order.
+    """
+    return entr(np.sort(distribution.astype(np.float64), axis=1)).sum(axis=1).round(6)
 
 
 def selective_risks(correct: np.ndarray, uncertainty: np.ndarray) -> np.ndarray:
@@ -55,3 +84,22 @@ def aurc(correct: np.ndarray, uncertainty: np.ndarray) -> float:
 def excess_aurc(correct: np.ndarray, uncertainty: np.ndarray) -> float:
     """AURC above that of an uncertainty that ranks every error last (same paper); 0 is perfect."""
     return aurc(correct, uncertainty) - aurc(correct, (~correct).astype(np.float64))
+
+
+def augrc(correct: np.ndarray, uncertainty: np.ndarray) -> float:
+    """Area under the generalized risk-coverage curve: P(error and accepted), averaged over coverage (NeurIPS 2024).
+
+    Traub et al.; unlike AURC it does not overweigh the few most certain images. Trapezoids from coverage 0, so that it
+    is (1 - AUROC) a (1 - a) + (1 - a)^2 / 2 with accuracy a. In [0, 1/2]; correct [N] bool, uncertainty [N].
+    """
+    size = len(correct)
+    if not size:
+        return float("nan")
+    accepted = selective_risks(correct, uncertainty) * np.arange(1, size + 1) / size  # at coverages 1/N, ..., 1
+    return float((accepted.sum() - accepted[-1] / 2) / size)
+
+
+def coverage_at_risk(correct: np.ndarray, uncertainty: np.ndarray, risk: float = 0.05) -> float:
+    """Largest share of images, the least uncertain first, whose error rate is at most `risk`; 0 if there is none."""
+    fine = np.flatnonzero(selective_risks(correct, uncertainty) <= risk + 1e-12)
+    return float(fine[-1] + 1) / len(correct) if len(fine) else 0.0

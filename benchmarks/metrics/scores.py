@@ -6,9 +6,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmarks.metrics.accuracy import REJECTION_PERCENT, accuracy_after_rejection
-from benchmarks.metrics.calibration import adaptive_ece, brier, ece, nll, softmax
-from benchmarks.metrics.ranking import aurc, auroc, average_precision, entropy, excess_aurc, spearman
+from benchmarks.metrics.accuracy import (
+    REJECTION_PERCENT,
+    accuracy_after_rejection,
+    balanced_accuracy,
+    per_class_accuracy,
+)
+from benchmarks.metrics.calibration import adaptive_ece, brier, classwise_ece, ece, nll, softmax
+from benchmarks.metrics.label_errors import of_suspicions
+from benchmarks.metrics.ranking import (
+    augrc,
+    aurc,
+    auroc,
+    average_precision,
+    coverage_at_risk,
+    entropy,
+    excess_aurc,
+    false_positive_rate,
+    spearman,
+)
 
 
 def _scored(
@@ -42,35 +58,41 @@ def of_split(
 
 
 def of_predictions(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """All scores of a run: `own.` by the own uncertainty, `free.` by 1 - max softmax, the rest of the softmax."""
+    """All scores of a run: `own.` by the own uncertainty, `free.` by 1 - max softmax, the rest of the softmax.
+
+    `class_accuracy.3`: the accuracy of class 3. `label.` and `margin.`: scores of a training image and its label
+    (`label_errors.suspicions`). NaN where not defined.
+    """
     logits, labels = arrays["test_logits"], arrays["test_labels"].astype(int)
-    predicted = logits.argmax(axis=1)
+    predicted, classes = logits.argmax(axis=1), logits.shape[1]
     correct = predicted == labels
     confidence = softmax(logits).max(axis=1)
-    result = {
+    result: dict[str, float | None] = {
         "ece": ece(confidence, correct),
         "adaptive_ece": adaptive_ece(confidence, correct),
+        "classwise_ece": classwise_ece(logits, labels),
         "nll": nll(logits, labels),
         "brier": brier(logits, labels),
         "one_class": float(np.ptp(predicted) == 0),
+        "balanced_accuracy": balanced_accuracy(predicted, labels, classes),
     }
+    for number, value in enumerate(per_class_accuracy(predicted, labels, classes)):
+        result[f"class_accuracy.{number}"] = float(value)
     soft = arrays.get("test_soft_labels")
-    flipped = arrays.get("train_flipped")
-    trained = {"own": arrays.get("train_uncertainty"), "free": arrays.get("train_free_uncertainty")}
     for name, score in (("own", arrays["test_uncertainty"].astype(np.float64)), ("free", 1 - confidence)):
         result[f"{name}.aurc"] = aurc(correct, score)
+        result[f"{name}.augrc"] = augrc(correct, score)
         result[f"{name}.excess_aurc"] = excess_aurc(correct, score)
-        result[f"{name}.error_auroc"] = _or_nan(auroc(score, ~correct))
-        result[f"{name}.error_ap"] = _or_nan(average_precision(score, ~correct))
+        result[f"{name}.error_auroc"] = auroc(score, ~correct)
+        result[f"{name}.error_ap"] = average_precision(score, ~correct)
+        result[f"{name}.error_fpr_at_95"] = false_positive_rate(score, ~correct)
+        result[f"{name}.coverage_at_5"] = coverage_at_risk(correct, score)
         result[f"{name}.constant"] = float(np.ptp(score) == 0)
-        train_score = trained[name]
-        if train_score is not None and flipped is not None:
-            result[f"{name}.flip_auroc"] = _or_nan(auroc(train_score, flipped.astype(bool)))
-            result[f"{name}.flip_ap"] = _or_nan(average_precision(train_score, flipped.astype(bool)))
         if soft is not None:
             known = ~np.isnan(soft).any(axis=1)
-            result[f"{name}.ambiguity"] = _or_nan(spearman(score[known], entropy(soft[known])))
-    return result
+            result[f"{name}.ambiguity"] = spearman(score[known], entropy(soft[known]))
+    result |= of_suspicions(arrays)
+    return {name: _or_nan(value) for name, value in result.items()}
 
 
 def _or_nan(value: float | None) -> float:

@@ -1,1 +1,13 @@
-"""Comparisons and what may be said of them."""
+"""Comparisons and what may be said of them. From the runs of a table to an outcome:
+
+    model = fit(Observed(arm, cell, (dataset, seed), 100 * accuracy) for ...)          # effects.py, model.py
+    images = image_draws({(arm, cell, (dataset, seed)): Judged(correct, uncertainty), ...}, Accuracy())
+    model = model.with_images(images_part(model.points, [images, ...]))                # bootstrap.py: one a data set
+    tukey(model, cell)["rul", "scn"], dunnett(model, cell, "baseline"), marks(model, cell)      # intervals.py
+    rule(effect, sign=1, margin=1.0).outcome, agreement(model, "rul", "scn")           # outcome.py
+    model.effect(trend("rul", "scn", {cell: noise, ...}))
+    equivalence(model.mean("rul", cell, images=False), published)
+
+`model.homogeneity` and `model.pooled` say whether one variance holds for all. Everything is in the values' own units.
+`python -m reports.stats.simulate` shows what these find where nothing is.
+"""

@@ -1,0 +1,170 @@
+"""Numbers of a run on resampled test sets, thousands at a time: by weights, how often each image was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from common.errors import UserError
+
+
+class Judged(NamedTuple):
+    """A run on a test set: correct [N] bool and the uncertainty [N] of each image, higher = less certain."""
+
+    correct: np.ndarray
+    uncertainty: np.ndarray
+
+
+class Statistic(Protocol):
+    """A number of a run, in per cent, that can be taken on a weighted test set."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """Whatever does not depend on the weights, once a run."""
+
+
+class Prepared(Protocol):
+    """A run, ready for weights [N, B]: how often each image is in each of B resampled test sets."""
+
+    @property
+    def rows(self) -> np.ndarray:
+        """[C, N] float32, whose weighted sums are wanted: of all runs in one matrix product."""
+
+    def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Values [B] from rows @ weights [C, B], and from the weights where that is not enough."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of correct images."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        return _Mean(run.correct.astype(np.float32)[None])
+
+
+@dataclass(frozen=True)
+class _Mean:
+    rows: np.ndarray
+
+    def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return 100 * sums[0].astype(np.float64) / self.rows.shape[1]
+
+
+@dataclass(frozen=True)
+class AfterRejection:
+    """Accuracy once the round(rate x N) most uncertain images are rejected, equal ones in expectation.
+
+    On a resampled test set that is exactly `accuracy_after_rejection` of that set (benchmarks/metrics/accuracy.py).
+    """
+
+    rate: float
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        size = len(run.correct)
+        kept = size - round(self.rate * size)
+        if kept <= 0:
+            raise UserError(f"rejecting {self.rate:g} of {size} images leaves none")
+        order = np.argsort(run.uncertainty, kind="stable")
+        ranked = run.uncertainty[order]
+        starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+        # The limit falls within so many images of its place in all but 1 of 10^11 resampled sets.
+        reach = 7 * sqrt(size * (kept / size) * (1 - kept / size)) + 1
+        first = int(np.searchsorted(starts, max(0, kept - reach), side="right")) - 1
+        last = int(np.searchsorted(starts, min(size, kept + reach), side="left"))
+        ends = np.r_[starts, size]
+        low, high = int(ends[first]), int(ends[last])
+        rows = np.zeros((2, size), dtype=np.float32)
+        rows[0, order[:low]] = 1
+        rows[1, order[:low]] = run.correct[order[:low]]
+        window = order[low:high]
+        return _Kept(rows, kept, window, run.correct[window].astype(np.float32), starts[first:last] - low)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """rows: the images surely kept, and those of them that are correct. The limit lies among those of `window`, in
+    order of uncertainty, where groups of equal uncertainty begin at `starts`."""
+
+    rows: np.ndarray
+    kept: int
+    window: np.ndarray
+    correct: np.ndarray
+    starts: np.ndarray
+
+    def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        counts = weights[self.window]  # [W, B]; whole numbers below 2^24, so that float32 is exact
+        hits = np.cumsum(counts * self.correct[:, None], axis=0)
+        total = np.cumsum(counts, axis=0, out=counts)
+        ends = np.r_[self.starts[1:], len(self.window)] - 1
+        draws = np.arange(weights.shape[1])
+        at = (total[ends] < self.kept - sums[0]).sum(axis=0)  # the group in which the limit lies
+        first, last = self.starts[at], ends[at]
+        count, hit = (each[last, draws].astype(np.float64) for each in (total, hits))
+        count_before, hit_before = (np.where(first > 0, each[first - 1, draws], 0) for each in (total, hits))
+        part = (self.kept - sums[0] - count_before) / np.maximum(count - count_before, 1)
+        return 100 * (sums[1] + hit_before + part * (hit - hit_before)) / self.kept
+
+
+@dataclass(frozen=True)
+class Rise:
+    """What rejection adds to the accuracy."""
+
+    rate: float
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        return _Minus(AfterRejection(self.rate).prepare(run), Accuracy().prepare(run))
+
+
+@dataclass(frozen=True)
+class _Minus:
+    a: Prepared
+    b: Prepared
+
+    @property
+    def rows(self) -> np.ndarray:
+        return np.concatenate([self.a.rows, self.b.rows])
+
+    def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        split = len(self.a.rows)
+        return self.a.value(sums[:split], weights) - self.b.value(sums[split:], weights)
+
+
+@dataclass(frozen=True)
+class ErrorAuroc:
+    """How well the uncertainty tells wrong images from right ones: AUROC, equal uncertainties counting one half."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        order = np.argsort(run.uncertainty, kind="stable")
+        ranked = run.uncertainty[order]
+        ends = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])
+        wrong = ~run.correct[order].astype(bool)
+        if wrong.all() or not wrong.any():
+            raise UserError("no AUROC of errors: the images are all right, or all wrong")
+        return _Ranked(run.correct.astype(np.float32)[None], order, wrong.astype(np.float32), ends)
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """rows: the right images; `order` is that of uncertainty, in which groups of equal uncertainty end at `ends`."""
+
+    rows: np.ndarray
+    order: np.ndarray
+    wrong: np.ndarray
+    ends: np.ndarray
+
+    def value(self, sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        ranked = weights[self.order]
+        errors = ranked * self.wrong[:, None]
+        ranked -= errors
+        below = np.cumsum(ranked, axis=0)[self.ends]  # right images up to and with each group
+        errors = np.add.reduceat(errors, np.r_[0, self.ends[:-1] + 1], axis=0) if len(below) < len(errors) else errors
+        half = below.copy()
+        half[1:] += below[:-1]
+        right, total = sums[0].astype(np.float64), weights.shape[0]
+        return 50 * np.einsum("gb,gb->b", half, errors, dtype=np.float64) / np.maximum(right * (total - right), 1)

@@ -1,0 +1,154 @@
+"""The bootstrap against resampled data sets made one by one, and against closed forms."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from benchmarks.metrics.accuracy import accuracy_after_rejection
+from benchmarks.metrics.ranking import auroc
+from common.errors import UserError
+from reports.stats import bootstrap
+from reports.stats.bootstrap import image_draws, images_part, interval, over_seeds
+from reports.stats.effects import Observed, difference
+from reports.stats.model import fit
+from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Judged, Rise
+
+
+def sample(size: int = 400, levels: int = 0, seed: int = 0) -> Judged:
+    """A run; levels: how many different uncertainties there are (0: all differ)."""
+    rng = np.random.default_rng(seed)
+    score = rng.integers(levels, size=size).astype(float) if levels else rng.random(size)
+    return Judged(rng.random(size) < 0.9 - 0.6 * (score / max(1, levels)), score)
+
+
+def runs_of(seeds: int = 3, size: int = 600, arms: tuple[str, ...] = ("a", "b"), cells: tuple[str, ...] = ("c",)):
+    """Runs on one test set: images that are easy or hard for all, and what arm and seed make of them."""
+    rng = np.random.default_rng(7)
+    ease = rng.normal(size=size)
+    taste = {arm: 0.5 * rng.normal(size=size) for arm in arms}
+    return {
+        (arm, cell, seed): Judged(ease + taste[arm] + rng.normal(size=size) > -0.4, rng.random(size))
+        for arm, cell, seed in product(arms, cells, range(seeds))
+    }
+
+
+def fitted(runs, statistic=lambda run: 100 * run.correct.mean()):
+    return fit([Observed(*key, float(statistic(run))) for key, run in runs.items()], equal=True)
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2, 7, 50])
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.3, 0.7])
+def test_a_draw_is_the_statistic_of_the_resampled_test_set(levels, rate):
+    run = sample(levels=levels)
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(400, size=(20, 400))
+    weights = np.stack([np.bincount(rows, minlength=400) for rows in drawn], axis=1).astype(np.float32)
+    for statistic, expected in (
+        (Accuracy(), lambda correct, score: 100 * correct.mean()),
+        (AfterRejection(rate), lambda correct, score: 100 * accuracy_after_rejection(correct, score, rate)),
+        (ErrorAuroc(), lambda correct, score: 100 * auroc(score, ~correct)),
+        (Rise(rate), lambda correct, score: 100 * (accuracy_after_rejection(correct, score, rate) - correct.mean())),
+    ):
+        prepared = statistic.prepare(run)
+        found = prepared.value(prepared.rows @ weights, weights)
+        assert found == pytest.approx([expected(run.correct[rows], run.uncertainty[rows]) for rows in drawn], abs=1e-4)
+
+
+def test_draws_of_the_accuracy_have_the_covariance_of_the_images():
+    runs = runs_of()
+    draws = image_draws(runs, Accuracy(), draws=4000)
+    found = np.cov(np.stack(list(draws.values.values())))
+    exact = np.cov(np.stack([100.0 * run.correct for run in runs.values()])) / 600
+    assert found == pytest.approx(exact, abs=0.12 * exact.max())
+
+
+def test_the_same_seed_gives_the_same_test_sets_whatever_the_chunk(monkeypatch):
+    runs = runs_of()
+    first = image_draws(runs, Accuracy(), draws=700)
+    again = image_draws(runs, Accuracy(), draws=700)
+    assert all((first.values[key] == again.values[key]).all() for key in runs)
+    rise = image_draws(runs, Rise(0.3), draws=700)
+    at = image_draws(runs, AfterRejection(0.3), draws=700)
+    for key in runs:
+        assert rise.values[key] == pytest.approx(at.values[key] - first.values[key], abs=1e-3)
+    assert not np.allclose(image_draws(runs, Accuracy(), draws=700, seed=1).values[key], first.values[key])
+
+
+def test_memory_is_bounded_by_the_chunk():
+    shapes = [weights.shape for weights in bootstrap._weights(50, 1201, 0)]
+    assert shapes == [(50, 500), (50, 500), (50, 201)]
+    assert all((weights.sum(axis=0) == 50).all() for weights in bootstrap._weights(50, 600, 0))
+
+
+def test_the_images_part_leaves_out_what_seeds_make_of_single_images():
+    """Two-way components (images x seeds) by the analysis of variance: the part is that of the images alone."""
+    runs = runs_of(seeds=6, size=3000)
+    points = [("a", "c"), ("b", "c")]
+    gap = np.stack([100.0 * runs["a", "c", s].correct - 100.0 * runs["b", "c", s].correct for s in range(6)])
+    seeds, images = gap.shape
+    by_image = gap.mean(axis=0)
+    rest = gap - by_image - gap.mean(axis=1, keepdims=True) + gap.mean()
+    cross = (rest**2).sum() / ((seeds - 1) * (images - 1))
+    expected = (seeds * by_image.var(ddof=1) - cross) / seeds / images
+    keys = list(runs)
+    between = np.cov(np.stack([100.0 * run.correct for run in runs.values()])) / images
+    covariance = over_seeds(between, keys, points)
+    part = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    assert part == pytest.approx(expected, rel=0.05)
+    assert part < 0.9 * by_image.var(ddof=1) / images
+
+
+def test_test_sets_of_other_data_have_nothing_in_common():
+    fer = image_draws(runs_of(cells=("fer",)), Accuracy(), draws=300)
+    cifar = image_draws(runs_of(cells=("cifar",)), Accuracy(), draws=300)  # by chance of the seed, the same draws
+    points = [("a", "fer"), ("b", "cifar"), ("b", "fer")]
+    part = images_part(points, [fer, cifar])
+    assert part[0, 1] == part[1, 2] == 0
+    assert part[np.ix_([0, 2], [0, 2])] == pytest.approx(fer.covariance([points[0], points[2]]))
+    with pytest.raises(UserError, match="no predictions of 'b' in cell 'cifar'"):
+        images_part(points, [fer])
+
+
+def test_a_single_seed_has_the_images_part_of_its_run():
+    runs = runs_of(seeds=1)
+    draws = image_draws(runs, Accuracy(), draws=500)
+    own = float((draws.values["a", "c", 0] ** 2).mean())
+    assert draws.covariance([("a", "c")])[0, 0] == pytest.approx(own)
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_the_interval_is_that_of_the_model_with_images(seeds):
+    runs = runs_of(seeds=seeds, arms=("a", "b", "d"))
+    model, draws = fitted(runs), image_draws(runs, Accuracy())
+    low, high = interval(model, draws, difference("a", "b", "c"))
+    effect = model.with_images(draws.covariance(model.points)).difference("a", "b", "c")
+    alone = model.difference("a", "b", "c")
+    assert (low, high) == pytest.approx((effect.low, effect.high), abs=0.08 * (effect.high - effect.low))
+    assert high - low > alone.high - alone.low
+    assert interval(model, draws, difference("a", "b", "c")) == (low, high)
+
+
+def test_no_interval_without_repeated_seeds():
+    runs = runs_of(seeds=1)
+    assert interval(fitted(runs), image_draws(runs, Accuracy(), draws=50), difference("a", "b", "c")) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: AfterRejection(0.999).prepare(sample(100)), "rejecting 0.999 of 100 images leaves none"),
+        (lambda: image_draws({("a", 0, 0): sample(10), ("a", 0, 1): sample(9)}, Accuracy()), "these have 9, 10 images"),
+        (lambda: ErrorAuroc().prepare(Judged(np.ones(9, bool), np.zeros(9))), "all right, or all wrong"),
+        (lambda: image_draws({}, Accuracy()), "these have no images"),
+        (
+            lambda: image_draws({("a", 0, 0): sample(10)}, Accuracy(), draws=9).covariance([("b", 0)]),
+            "no predictions of 'b' in cell 0",
+        ),
+    ],
+)
+def test_what_cannot_be_resampled_is_named(call, message):
+    with pytest.raises(UserError, match=message):
+        call()
