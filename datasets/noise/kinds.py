@@ -11,6 +11,8 @@ from common.errors import UserError
 from common.registry import unknown
 from datasets.base import ImageSet
 from datasets.cache.digests import file_digest
+from datasets.cache.walk import regular
+from datasets.errors import printable
 from datasets.noise.lists import published
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class NoisyLabels:
 
     labels: np.ndarray  # [N] int64
     mask: np.ndarray  # [N] bool
+    notes: tuple[str, ...] = ()  # how a list was read, where that is not plain
 
     @property
     def ratio(self) -> float:
@@ -150,9 +153,9 @@ def identity(kind: str, root: Path) -> str:
     if name != "file":
         return kind
     path = Path(argument).expanduser()
-    if not path.is_file():
-        raise UserError(f"noise '{kind}': no such file")
-    return f"file:{path.name}-{file_digest(path, root)[:8]}"
+    if not regular(path):
+        raise UserError(f"noise '{printable(kind)}': no such file")
+    return f"file:{printable(path.name)}-{file_digest(path, root)[:8]}"
 
 
 def add_noise(train: ImageSet, kind: str, ratio: float, seed: int) -> NoisyLabels:
@@ -186,8 +189,8 @@ def _human(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabe
 
 
 def _file(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabels:
-    labels = published(train, Path(argument).expanduser())
-    return NoisyLabels(labels, labels != train.labels)
+    labels, notes = published(train, Path(argument).expanduser())
+    return NoisyLabels(labels, labels != train.labels, notes)
 
 
 # A kind that takes an argument ends in a colon here.

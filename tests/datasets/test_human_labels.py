@@ -14,7 +14,7 @@ import pytest
 from common.errors import UserError
 from datasets.base import ImageSet
 from datasets.errors import DataError
-from datasets.images.pickles import read_pickle
+from datasets.images.arrays import read_pickle
 from datasets.noise import add_noise, asymmetric, check_noise, confusion, identity, parse
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
