@@ -137,7 +137,7 @@ class Dataset(ABC):
         """Archives in its folder that nobody has unpacked."""
         try:
             found = sorted(self.folder.iterdir())
-        except OSError:
+        except (OSError, ValueError):
             return []
         return [path for path in found if path.name.endswith(ARCHIVES) and not path.name.startswith(".")]
 
@@ -154,6 +154,6 @@ class Dataset(ABC):
     def _found(self) -> str:
         try:
             names = sorted(path.name for path in self.folder.iterdir())
-        except OSError:
+        except (OSError, ValueError):
             return ""
         return f", found {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}" if names else ", which is empty"

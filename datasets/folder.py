@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from datasets.cache.digests import content_digest
-from datasets.cache.walk import Skipped, subfolders
+from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
 from datasets.errors import DataError, printable
 from datasets.images.file_dataset import FileDataset
 from datasets.images.listing import Files, Listing, class_folders, split_folders, split_named
@@ -34,8 +34,8 @@ class Folder(FileDataset):
     @property
     def folder(self) -> Path:
         """The PATH of `folder:PATH`."""
-        path = Path(self.argument or "").expanduser()
-        return path if path.is_absolute() or (self.argument and path.is_dir()) else self.root / path
+        path = user_path(self.argument or "")
+        return path if path.is_absolute() or (self.argument and is_folder(path)) else self.root / path
 
     def recognises(self, base: Path) -> bool:
         """A folder with folders, if one was named."""
@@ -71,7 +71,7 @@ class Folder(FileDataset):
             train_rows, test_rows = stratified_split(np.array(everything.labels), size, SPLIT_SEED)
             splits = {"train": everything.rows(train_rows.tolist()), "test": everything.rows(test_rows.tolist())}
             notes += (
-                f"folder: no test split, so {len(test_rows):,} of {len(everything.labels):,} images, drawn with seed "
+                f"folder: no test/, so {len(test_rows):,} of {len(everything.labels):,} images, drawn with seed "
                 f"{SPLIT_SEED}, are the test split",
             )
         channels = 1 if _all_grey([file.path for part in splits.values() for file in part.files]) else 3

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from benchmarks.plan.spec import Noise
 from common.errors import UserError
 from datasets import noise
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """`a,b` -> ("a", "b"), each once. Raises UserError when there is none."""
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    r"""`a,b` -> ("a", "b"), each once; `\,` is a comma within a name. Raises UserError when there is none."""
+    parts = (part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text))
+    found = tuple(dict.fromkeys(part for part in parts if part))
     if not found:
         raise UserError(f"'{text}' names nothing; expected names separated by commas")
     return found

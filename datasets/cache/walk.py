@@ -97,6 +97,22 @@ def regular(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder; False for a name that no file can have, too."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def user_path(text: str) -> Path:
+    """The path as a user writes it, with `~` for a home folder, where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from datasets.base import Dataset, ImageSet, Splits
 from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
-from datasets.cache.walk import subfolders
+from datasets.cache.walk import is_folder, subfolders
 from datasets.errors import DataError, printable
 from datasets.images.decode import Fit, Look, decode_all
 from datasets.images.listing import Listing
@@ -39,12 +39,9 @@ class FileDataset(Dataset):
     def base(self) -> Path | None:
         """Where the layout begins; None where there is none."""
         bases = [self.folder, *(self.folder / name for name in self.nested)]
-        try:
-            if self.folder.is_dir() and len(names := subfolders(self.folder)) == 1:
-                bases.append(self.folder / names[0])  # as archives are unpacked, in one folder more
-            return next((base for base in bases if base.is_dir() and self.recognises(base)), None)
-        except OSError as error:
-            raise DataError(f"{str(self.folder)[:200]}: cannot be read ({error.strerror})") from None
+        if is_folder(self.folder) and len(names := subfolders(self.folder)) == 1:
+            bases.append(self.folder / names[0])  # as archives are unpacked, in one folder more
+        return next((base for base in bases if is_folder(base) and self.recognises(base)), None)
 
     def present(self) -> bool:
         """Whether one of the layouts is there."""

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.registry import unknown
 from datasets.base import ImageSet
 from datasets.cache.digests import file_digest
-from datasets.cache.walk import regular
+from datasets.cache.walk import regular, user_path
 from datasets.errors import printable
 from datasets.noise.lists import published
 
@@ -152,7 +152,7 @@ def identity(kind: str, root: Path) -> str:
     name, _, argument = kind.partition(":")
     if name != "file":
         return kind
-    path = Path(argument).expanduser()
+    path = user_path(argument)
     if not regular(path):
         raise UserError(f"noise '{printable(kind)}': no such file")
     return f"file:{printable(path.name)}-{file_digest(path, root)[:8]}"
@@ -189,7 +189,7 @@ def _human(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabe
 
 
 def _file(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabels:
-    labels, notes = published(train, Path(argument).expanduser())
+    labels, notes = published(train, user_path(argument))
     return NoisyLabels(labels, labels != train.labels, notes)
 
 
