@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli.data import prepare
+from benchmarks.cli.data import prepare, show
+from common.errors import UserError
 from datasets.errors import DataError
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
 
+PNG = Path("a.png")
 LISTED = "rafdb/EmoLabel/list_patition_label.txt"
 
 
@@ -133,7 +135,9 @@ MENDED = {
         "is missing: looked in .* for cifar-10-batches-py/ .*, found pictures;",
     ),
     "two folders of one split": (
-        "rafdb", lambda r: (mini.rafdb_folders(r / "rafdb"), mini.put(r / "rafdb/Training/1/1.png", 1)), "both the train",
+        "rafdb",
+        lambda r: (mini.rafdb_folders(r / "rafdb"), mini.put(r / "rafdb/Training/1/1.png", 1)),
+        "both the train",
     ),
 }  # fmt: skip
 
@@ -156,6 +160,29 @@ def test_prepare_unpacks_what_was_left_packed(tmp_path: Path) -> None:
     assert said[0].startswith("unpacked ") and any("train: 50 images" in line for line in said)
     assert (tmp_path / "cifar10/cifar-10-python.tar.gz").is_file()
     assert len(DATASETS.load("cifar10")(tmp_path).load().train) == 50
+
+
+@pytest.mark.parametrize("size", [0, -1, 100_000])
+def test_sizes_that_no_image_has_are_refused(tmp_path: Path, size: int) -> None:
+    for act in (lambda: list(prepare("digits", tmp_path, size=size)), lambda: show("digits", tmp_path, PNG, size=size)):
+        with pytest.raises(UserError, match=f"--size {size}: valid: 1 to 4,096 pixels"):
+            act()
+
+
+def test_a_picture_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file/a.png", tmp_path / "folder.png"):
+        (tmp_path / "folder.png/in").mkdir(parents=True, exist_ok=True)
+        with pytest.raises(UserError, match=f"--out {out}: cannot be written"):
+            show("digits", tmp_path, out)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".cache") == ["file", "folder.png"]
+
+
+def test_an_archive_that_cannot_go_where_the_data_should_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "a.tar").write_bytes(b"")
+    with pytest.raises(DataError, match="a.tar: cannot be unpacked into .*file/rafdb"):
+        list(prepare("rafdb", tmp_path / "file", archive=tmp_path / "a.tar"))
 
 
 def test_prepare_of_an_archive_of_something_else_says_so(tmp_path: Path) -> None:
