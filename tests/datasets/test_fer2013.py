@@ -232,7 +232,7 @@ def test_votes_and_images_in_any_encoding_with_a_mark(tmp_path: Path, encoding: 
         (
             "fer2013new.csv",
             VOTES.encode() + b"\n" + b"Training,," + b"9" * 5000 + b",0,0,1,3,2,0,0,0,0\n" * 16,
-            "rows for",
+            "row 1: votes are not",
         ),
         ("fer2013.csv", b"\x89PNG\xff", "not utf-8"),
         (
