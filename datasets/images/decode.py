@@ -131,8 +131,9 @@ def new_map(target: Path, shape: tuple[int, ...]) -> np.memmap:
     import numpy as np
 
     out: np.memmap = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
-    with open(target, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(target, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     return out
 
 
@@ -141,7 +142,7 @@ def in_parallel(count: int, work: Callable[[int, int], T], title: str) -> Iterat
 
     The first error stops the rest and is raised.
     """
-    threads = len(os.sched_getaffinity(0))
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS
     starts = iter(range(0, count, _CHUNK))
     with _progress(title, count) as advance, ThreadPoolExecutor(threads) as pool:
         running: dict = {}

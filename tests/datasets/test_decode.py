@@ -227,6 +227,13 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path: Path, monke
     assert error.value.errno == errno.ENOSPC
 
 
+def test_a_system_without_linux_calls_decodes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, images = many(tmp_path)
+    for name in ("posix_fallocate", "sched_getaffinity"):  # macOS
+        monkeypatch.delattr(os, name)
+    assert np.array_equal(decode_all(files, Look(), tmp_path / "out.npy", "test"), images)
+
+
 def test_parallel_work_covers_every_row_once() -> None:
     for count in (0, 1, 31, 32, 33, 1000):
         rows = [row for part in in_parallel(count, lambda a, b: list(range(a, b)), "test") for row in part]

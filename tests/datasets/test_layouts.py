@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli.data import prepare, show
+from benchmarks.cli.data import check, prepare, show
 from common.errors import UserError
 from datasets.errors import DataError
 from datasets.registry import DATASETS
@@ -149,6 +149,12 @@ def test_what_cannot_be_read_says_what_was_found_and_what_mends_it(tmp_path: Pat
     with pytest.raises(DataError, match=message) as error:
         DATASETS.load(name)(tmp_path).load(8)
     assert "\n" not in str(error.value)
+
+
+def test_a_check_of_a_data_set_without_some_classes_gives_its_counts(tmp_path: Path) -> None:
+    mini.tiny_imagenet(tmp_path / "tiny_imagenet")
+    text, sound = check("tiny_imagenet", tmp_path)
+    assert sound and "note: tiny_imagenet: 3 classes, not the official 200" in text and "n00000001: 2" in text
 
 
 def test_prepare_unpacks_what_was_left_packed(tmp_path: Path) -> None:
