@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.cache.digests import content_digest
+from common.text import printable
+from datasets.cache.digests import content_digest, named_by
 from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
-from datasets.errors import DataError, printable
+from datasets.errors import DataError
 from datasets.images.file_dataset import FileDataset
 from datasets.images.listing import Files, Listing, class_folders, split_folders, split_named
 
@@ -54,8 +55,7 @@ class Folder(FileDataset):
         """By the folder's name and its images: moving it changes nothing, an added image does."""
         splits, _, _ = self._splits(self._base(), Skipped())
         files = (file.path for part in splits.values() for file in part.files)
-        name = printable(self.folder.resolve().name)
-        return f"folder:{name}-{content_digest(self.folder, files, self.root)[:8]}"
+        return f"folder:{named_by(self.folder.resolve().name, content_digest(self.folder, files, self.root))}"
 
     def read(self, base: Path) -> Listing:
         """Every class folder of every split."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common.files import atomic_write
+from common.text import printable
 from datasets.cache.walk import walk
 from datasets.errors import DataError
 
@@ -41,6 +42,11 @@ def writable(folders: list[Path]) -> Path:
             return folder
     places = " nor ".join(map(str, folders))
     raise DataError(f"no cache folder can be written: not {places}; set {ENVIRONMENT} to a writable folder")
+
+
+def named_by(name: str, digest: str) -> str:
+    """`NAME-<8 hex digits>`: how a run's identity names a user's own: printable, and not too long for a folder."""
+    return f"{printable(name).encode()[:150].decode(errors='ignore')}-{digest[:8]}"
 
 
 def key_of(*parts: Any) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from common.text import printable
 from datasets.base import Dataset, ImageSet, Splits
 from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
 from datasets.cache.walk import is_folder, subfolders
-from datasets.errors import DataError, printable
+from datasets.errors import DataError
 from datasets.images.decode import Fit, Look, decode_all
 from datasets.images.listing import Listing
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from common.text import printable
 from datasets.base import Dataset, Splits
-from datasets.errors import DataError, printable
+from datasets.errors import DataError
 from datasets.images.decode import Look, decode, in_parallel
 from datasets.images.listing import ImageFile, Listing
 

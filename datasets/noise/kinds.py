@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from common.registry import unknown
+from common.text import printable
 from datasets.base import ImageSet
-from datasets.cache.digests import file_digest
+from datasets.cache.digests import file_digest, named_by
 from datasets.cache.walk import regular, user_path
-from datasets.errors import printable
 from datasets.noise.lists import published
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def identity(kind: str, root: Path) -> str:
     path = user_path(argument)
     if not regular(path):
         raise UserError(f"noise '{printable(kind)}': no such file")
-    return f"file:{printable(path.name)}-{file_digest(path, root)[:8]}"
+    return f"file:{named_by(path.name, file_digest(path, root))}"
 
 
 def add_noise(train: ImageSet, kind: str, ratio: float, seed: int) -> NoisyLabels:

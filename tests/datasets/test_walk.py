@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datasets.cache.walk import Skipped, is_litter, regular, walk
-from datasets.errors import DataError, printable
+from datasets.errors import DataError
 from datasets.images.listing import images_below, split_named
 from tests.datasets import miniatures as mini
 
@@ -112,6 +112,5 @@ def test_names_of_splits(name: str, split: str | None) -> None:
 
 
 def test_names_are_printable_once() -> None:
-    assert printable("straße 猫") == "straße 猫"
-    assert printable("a\udcff\n\x1b[31m\u202e") == r"a\xff\x0a\x1b[31m\u202e"
-    assert "\n" not in str(DataError("two\nlines")) and is_litter("@eaDir") and not is_litter("eadir")
+    assert "\n" not in str(DataError("two\nlines")) and len(str(DataError("x" * 9999))) < 900
+    assert is_litter("@eaDir") and not is_litter("eadir")
