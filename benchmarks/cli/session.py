@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 from datasets.base import Splits
+from datasets.noise import add_noise
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -153,10 +154,13 @@ class Session:
             return None
         store = Store(self.context.runs)
         splits = self._load_data()
+        notes = self._data_notes(splits)
         todo = make_todo(self.specs, store, force=self.force)
         executor = self._executor(todo.todo, store)
         new = self._unqueued(todo.todo)
         self._print(todo, len(todo.todo) - len(new))
+        for note in notes:
+            print(f"note: {note}")
         if new:
             print(executor.announce(new, executor.estimate(new, splits)), flush=True)
         if self.dry_run:
@@ -213,6 +217,14 @@ class Session:
         find the cache built."""
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
+
+    def _data_notes(self, splits: Mapping[tuple[str, int | None], Splits]) -> dict[str, None]:
+        """What a reader of the numbers must know of the data, each once. Raises UserError for labels that do not fit."""
+        notes = dict.fromkeys(note for loaded in splits.values() for note in loaded.notes)
+        for name, size, kind in dict.fromkeys((s.dataset, s.recipe.image_size, s.noise.kind) for s in self.specs):
+            noisy = add_noise(splits[name, size].train, self.context.sources.noise_kind(kind), 0.0, seed=0)
+            notes |= dict.fromkeys(noisy.notes)
+        return notes
 
     def _print(self, todo: Todo, queued: int) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
