@@ -219,7 +219,7 @@ class Session:
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
 
     def _data_notes(self, splits: Mapping[tuple[str, int | None], Splits]) -> dict[str, None]:
-        """What a reader of the numbers must know of the data, each once. Raises UserError for labels that do not fit."""
+        """What a reader of the numbers must know of the data, each once. Raises UserError where labels do not fit."""
         notes = dict.fromkeys(note for loaded in splits.values() for note in loaded.notes)
         for name, size, kind in dict.fromkeys((s.dataset, s.recipe.image_size, s.noise.kind) for s in self.specs):
             noisy = add_noise(splits[name, size].train, self.context.sources.noise_kind(kind), 0.0, seed=0)
