@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.text import printable
 from datasets.cache.digests import content_digest, named_by
 from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
 from datasets.errors import DataError
@@ -75,7 +74,7 @@ class Folder(FileDataset):
                 f"{SPLIT_SEED}, are the test split",
             )
         channels = 1 if _all_grey([file.path for part in splits.values() for file in part.files]) else 3
-        return Listing(splits, tuple(map(printable, names)), channels, notes, skipped)
+        return Listing(splits, tuple(names), channels, notes, skipped)
 
     def _splits(self, base: Path, skipped: Skipped) -> tuple[dict[str, Files], list[str], tuple[str, ...]]:
         """(the splits that are there, the folders' names of the classes, notes)."""
@@ -85,7 +84,7 @@ class Folder(FileDataset):
         for split, path in without_classes.items():
             del folders[split]
             if "train" in folders:
-                notes += (f"folder: {printable(path.name)}/ is not used: there are no class folders in it",)
+                notes += (f"folder: {path.name}/ is not used: there are no class folders in it",)
         train = folders.pop("train", base)
         names = subfolders(train)
         _refuse(train, names)

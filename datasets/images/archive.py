@@ -17,6 +17,7 @@ from typing import IO
 from datasets.base import ARCHIVES
 from datasets.cache.walk import is_litter, regular
 from datasets.errors import DataError
+from datasets.images.listing import split_named
 
 _MOST_RATIO = 100  # unpacked / packed; images hardly shrink, FER2013's text by 5
 _FREE_RATIO = 1 << 27  # bytes up to which the ratio does not matter
@@ -65,7 +66,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 def _is_wrapper(folder: Path) -> bool:
     """A folder that only wraps the rest, and is no part of a layout."""
-    return folder.name not in ("train", "cifar-10-batches-py")
+    return split_named(folder.name) is None and folder.name != "cifar-10-batches-py"
 
 
 def _unpack(archive: Path, target: Path, folder: Path) -> None:
@@ -73,13 +74,13 @@ def _unpack(archive: Path, target: Path, folder: Path) -> None:
     try:
         with open(archive, "rb") as file:
             beginning = file.read(tarfile.BLOCKSIZE)
-        if zipfile.is_zipfile(archive):
+        if (stream := _decompressed(archive, beginning)) is not None:  # before zip: a tar may end in a zip
+            with stream:
+                _from_tar(archive, target, _TarStream(archive, stream, budget), budget)
+        elif zipfile.is_zipfile(archive):
             _from_zip(archive, target, budget)
         elif beginning.startswith(b"PK\x03\x04"):
             raise DataError(f"{archive}: damaged or cut short (a zip without its end); get the file again")
-        elif (stream := _decompressed(archive, beginning)) is not None:
-            with stream:
-                _from_tar(archive, target, _TarStream(archive, stream, budget), budget)
         else:
             raise DataError(f"{archive}: neither zip nor tar (rar and 7z: unpack it yourself into {folder})")
     except (DataError, OSError) as error:

@@ -77,14 +77,15 @@ class FileDataset(Dataset):
         )
 
     def listing(self, base: Path) -> Listing:
-        """What `read` finds, with a note for each count that is not official. Raises DataError for an empty split."""
+        """What `read` finds, its names printable, with notes on counts. Raises DataError for an empty split."""
         listing = self.read(base)
         for split in ("train", "test"):
             if split not in listing.splits or not listing.splits[split].files:
                 raise DataError(f"{base}: no {split} images; is the data set whole?")
         counts = {split: len(part.labels) for split, part in listing.splits.items()}
         notes = (*listing.notes, *listing.skipped.notes(self.name), *self.count_notes(counts))
-        return dataclasses.replace(listing, notes=notes)
+        classes = tuple(map(printable, listing.class_names))
+        return dataclasses.replace(listing, class_names=classes, notes=tuple(map(printable, notes)))
 
     def count_notes(self, counts: Mapping[str, int]) -> tuple[str, ...]:
         """A note for each split whose number of images is not the official one: people have trimmed copies."""

@@ -230,6 +230,13 @@ def test_tars_of_every_kind_are_read(tmp_path: Path, kind: str) -> None:
         unpack(tmp_path / "b", tmp_path / f"set {form}")
 
 
+def test_a_tar_that_ends_in_a_zip_is_a_tar_and_a_lone_split_stays(tmp_path: Path) -> None:
+    members = {"Training/cat/1.jpg": b"one", "Training/more.zip": zipped(("x", b"y"))}
+    (tmp_path / "a").write_bytes(make_tar(tarfile.USTAR_FORMAT, members))
+    unpack(tmp_path / "a", tmp_path / "set")
+    assert tree(tmp_path / "set") == members
+
+
 @pytest.mark.parametrize("kind", [*PACK, "zip"])
 def test_an_archive_cut_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
     """At the ends of members too, where nothing but the missing end tells."""

@@ -191,6 +191,7 @@ def test_names_that_are_not_utf8_become_printable(tmp_path: Path) -> None:
             folder = os.path.join(base, split, name)  # noqa: PTH118 -- bytes
             os.makedirs(folder)  # noqa: PTH103
             Image.new("RGB", (4, 4)).save(os.fsdecode(folder) + "/\udce9.png")
+    os.mkfifo(os.path.join(base, b"train", b"chat", b"\xe9"))  # noqa: PTH118 -- named in a note
     dataset = DATASETS.load(f"folder:{os.fsdecode(base)}")(tmp_path)
     splits = dataset.load()
     assert splits.train.class_names == ("chat", r"chi\udce9n") and dataset.identity().startswith(r"folder:d\udce9-")
