@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 NAME_BYTES = 200  # of a name that becomes a folder's: file systems take 255, some less
 
@@ -32,4 +34,21 @@ def folder_name(text: str) -> str:
     return one_line(text)
 
 
+def _escape(path: object) -> str:
+    return re.sub("[\udc80-\udcff]", lambda byte: f"\0{ord(byte[0]) - 0xDC00:02x}", str(path))
+
+
+def _unescape(text: object) -> object:
+    return (
+        re.sub("\0([89a-f][0-9a-f])", lambda byte: chr(0xDC00 + int(byte[1], 16)), text)
+        if isinstance(text, str)
+        else text
+    )
+
+
 Line = Annotated[str, AfterValidator(printable)]
+# A path, or text with one in it: bytes of names that are no UTF-8 are written with a NUL, which no path holds, and come
+# back as they were.
+_IN_JSON = (BeforeValidator(_unescape), PlainSerializer(_escape, return_type=str, when_used="json"))
+StoredText = Annotated[str, *_IN_JSON]
+StoredPath = Annotated[Path, *_IN_JSON]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datasets.images.listing import Listing
 
 SPLITS = ("train", "test", "validation")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _HASH_CHUNK = 1 << 26  # bytes hashed at a time: a memory map larger than the memory is never held whole
 
 
@@ -132,6 +133,27 @@ class Dataset(ABC):
         """Every split's image files, for a look at each; None where it is not made of such. Raises DataError."""
         return None
 
+    def packed(self) -> list[Path]:
+        """Archives in its folder that nobody has unpacked."""
+        try:
+            found = sorted(self.folder.iterdir())
+        except (OSError, ValueError):
+            return []
+        return [path for path in found if path.name.endswith(ARCHIVES) and not path.name.startswith(".")]
+
     def missing(self) -> DataError:
-        """The error for a data set that is not there."""
-        return DataError(f"{self.name} is missing: looked in {self.folder} for {self.layouts}; {self.source}")
+        """The error for a data set that is not there, or not unpacked."""
+        if packed := self.packed():
+            return DataError(
+                f"{self.name}: {packed[0]} is still packed: python bench.py data prepare {self.name} unpacks it"
+            )
+        return DataError(
+            f"{self.name} is missing: looked in {self.folder} for {self.layouts}{self._found()}; {self.source}"
+        )
+
+    def _found(self) -> str:
+        try:
+            names = sorted(path.name for path in self.folder.iterdir())
+        except (OSError, ValueError):
+            return ""
+        return f", found {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}" if names else ", which is empty"

@@ -55,11 +55,13 @@ class CIFAR10(FileDataset):
 
     def download(self) -> None:
         """By torchvision, which verifies it; 163 MiB."""
+        from http.client import HTTPException
+
         from torchvision.datasets import CIFAR10 as Torchvisions  # noqa: N811
 
         try:
             Torchvisions(str(self.folder), download=True)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, HTTPException) as error:
             raise DataError(
                 f"cifar10 could not be downloaded ({error}); put {self.layouts} into {self.folder}"
             ) from None
@@ -118,7 +120,7 @@ class CIFAR10(FileDataset):
 def _batches(paths: list[Path]) -> tuple[np.ndarray, list[int], list[str]]:
     import numpy as np
 
-    from datasets.images.pickles import read_pickle
+    from datasets.images.arrays import read_pickle
 
     images: list[np.ndarray] = []
     labels: list[int] = []
@@ -126,13 +128,17 @@ def _batches(paths: list[Path]) -> tuple[np.ndarray, list[int], list[str]]:
     for path in paths:
         batch: dict[str, Any] = read_pickle(path)
         data, given = batch.get("data"), batch.get("labels")
-        if not isinstance(data, np.ndarray) or data.shape[1:] != (3072,) or not isinstance(given, list):
+        if not isinstance(data, np.ndarray) or data.shape[1:] != (3072,) or data.dtype != np.uint8:
+            data = None
+        if data is None or not isinstance(given, list):
             raise DataError(f"{path}: not a batch of CIFAR-10: data [N, 3072] and labels are wanted")
         if len(given) != len(data) or not all(isinstance(label, int) and 0 <= label < 10 for label in given):
             raise DataError(f"{path}: labels must be {len(data):,} numbers in 0..9")
-        images.append(data.astype(np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
+        images.append(data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
         labels += given
         filenames = batch.get("filenames", [b""] * len(data))
+        if not isinstance(filenames, list) or len(filenames) != len(data):
+            raise DataError(f"{path}: filenames must be {len(data):,} names")
         names += [name.decode("latin1") if isinstance(name, bytes) else str(name) for name in filenames]
     return np.ascontiguousarray(np.concatenate(images)), labels, names
 
@@ -156,7 +162,7 @@ def _human_labels(path: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """(clean labels [N], human labels [N] by name) of CIFAR-10N."""
     import numpy as np
 
-    from datasets.images.pickles import read_pickle
+    from datasets.images.arrays import read_pickle
 
     found = read_pickle(path)
     arrays = {}
@@ -177,10 +183,10 @@ def _probabilities(path: Path) -> np.ndarray:
     """CIFAR-10H: [N, 10] float32, rows sum to 1."""
     import numpy as np
 
-    try:
-        soft = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read ({str(error)[:60]}); pickles are refused") from None
-    if soft.ndim != 2 or soft.shape[1] != 10 or soft.dtype.kind != "f" or not np.allclose(soft.sum(1), 1, atol=1e-3):
+    from datasets.images.arrays import read_npy
+
+    soft = read_npy(path)
+    rows_of_ten = soft.ndim == 2 and soft.shape[1] == 10 and soft.dtype.kind == "f"
+    if not rows_of_ten or not np.allclose(soft.sum(1), 1, atol=1e-3) or (soft < 0).any():
         raise DataError(f"{path}: not rows of 10 probabilities that sum to 1")
     return soft.astype(np.float32)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.cache.digests import content_digest
+from datasets.cache.digests import content_digest, named_by
+from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
 from datasets.errors import DataError
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Listing, class_folders, folders_in
+from datasets.images.listing import Files, Listing, class_folders, split_folders, split_named
 
-_TEST = ("test", "val", "valid", "validation")
 TEST_SHARE = 0.2
 SPLIT_SEED = 0
 
@@ -17,10 +17,11 @@ SPLIT_SEED = 0
 class Folder(FileDataset):
     """Classes and image sizes as they are found in `train|test/<class>/`, or in `<class>/` alone.
 
-    PATH is absolute, or below the working folder or the data folder. A `val/` (valid/, validation/) beside a `test/` is
-    the validation split, without one it is the test split. Without either, a fifth of the train images, class shares
-    kept, drawn once with seed 0, is the test split, and a note says so. Images are grey where all are, else colour; one
-    that is not square gives the largest square in its middle. Classes in the order of their names.
+    PATH is absolute, or below the working folder or the data folder. Splits are folders named as people name them
+    (`split_named`: Train, Testing, test_set, val ...) with class folders in them. A validation split beside a test
+    split is that, without one it is the test split. Without either, a fifth of the train images, class shares kept,
+    drawn once with seed 0, is the test split, and a note says so. Images are grey where all are, else colour; one that
+    is not square gives the largest square in its middle. Classes in the order of their names.
     """
 
     name = "folder"
@@ -33,38 +34,33 @@ class Folder(FileDataset):
     @property
     def folder(self) -> Path:
         """The PATH of `folder:PATH`."""
-        path = Path(self.argument or "").expanduser()
-        return path if path.is_absolute() or (self.argument and path.is_dir()) else self.root / path
+        path = user_path(self.argument or "")
+        return path if path.is_absolute() or (self.argument and is_folder(path)) else self.root / path
 
     def recognises(self, base: Path) -> bool:
         """A folder with folders, if one was named."""
-        return bool(self.argument) and bool(folders_in(base))
+        return bool(self.argument) and bool(subfolders(base))
+
+    def base(self) -> Path | None:
+        """As archives are unpacked, everything may be in one folder more."""
+        base = super().base()
+        while (
+            base and len(names := subfolders(base)) == 1 and not split_named(names[0]) and subfolders(base / names[0])
+        ):
+            base = base / names[0]
+        return base
 
     def identity(self) -> str:
-        """By the folder's name and content: moving it changes nothing, an added image does."""
-        self._base()
-        return f"folder:{self.folder.resolve().name}-{content_digest(self.folder, self.root)[:8]}"
+        """By the folder's name and its images: moving it changes nothing, an added image does."""
+        splits, _, _ = self._splits(self._base(), Skipped())
+        files = (file.path for part in splits.values() for file in part.files)
+        return f"folder:{named_by(self.folder.resolve().name, content_digest(self.folder, files, self.root))}"
 
     def read(self, base: Path) -> Listing:
         """Every class folder of every split."""
-        train = base / "train" if (base / "train").is_dir() else base
-        others = [base / name for name in _TEST if (base / name).is_dir() and train != base]
-        names = sorted(folders_in(train))
-        codes = {name: code for code, name in enumerate(names)}
-        for split in others:
-            if strange := sorted(set(folders_in(split)) - set(names)):
-                raise DataError(f"{split / strange[0]}: no class of {train}; its classes: {', '.join(names)[:200]}")
-        splits = {"train": class_folders(train, codes)}
-        notes: tuple[str, ...] = ()
-        if len(names) < 2 or not splits["train"].files:
-            raise DataError(f"{train}: images in at least two class folders are wanted, found {len(names)} folders")
-        if others:
-            splits["test"] = class_folders(others[0], codes)
-            if len(others) > 1:
-                splits["validation"] = class_folders(others[1], codes)
-            if others[0].name != "test":
-                notes = (f"folder: {others[0].name}/ serves as the test split",)
-        else:
+        skipped = Skipped()
+        splits, names, notes = self._splits(base, skipped)
+        if "test" not in splits:
             import numpy as np
 
             from datasets.images.resize import stratified_split
@@ -73,12 +69,60 @@ class Folder(FileDataset):
             size = round(TEST_SHARE * len(everything.labels))
             train_rows, test_rows = stratified_split(np.array(everything.labels), size, SPLIT_SEED)
             splits = {"train": everything.rows(train_rows.tolist()), "test": everything.rows(test_rows.tolist())}
-            notes = (
+            notes += (
                 f"folder: no test/, so {len(test_rows):,} of {len(everything.labels):,} images, drawn with seed "
                 f"{SPLIT_SEED}, are the test split",
             )
         channels = 1 if _all_grey([file.path for part in splits.values() for file in part.files]) else 3
-        return Listing(splits, tuple(names), channels, notes)
+        return Listing(splits, tuple(names), channels, notes, skipped)
+
+    def _splits(self, base: Path, skipped: Skipped) -> tuple[dict[str, Files], list[str], tuple[str, ...]]:
+        """(the splits that are there, the folders' names of the classes, notes)."""
+        folders = split_folders(base)
+        notes: tuple[str, ...] = ()
+        without_classes = {split: path for split, path in folders.items() if not subfolders(path)}
+        for split, path in without_classes.items():
+            del folders[split]
+            if "train" in folders:
+                notes += (f"folder: {path.name}/ is not used: there are no class folders in it",)
+        train = folders.pop("train", base)
+        names = subfolders(train)
+        _refuse(train, names)
+        if train == base:
+            folders = {}
+        codes = {name: code for code, name in enumerate(names)}
+        for path in folders.values():
+            if strange := sorted(set(subfolders(path)) - set(names)):
+                raise DataError(f"{path / strange[0]}: no class of {train}; its classes: {', '.join(names)[:200]}")
+        if "test" not in folders and "validation" in folders:
+            notes += (f"folder: {folders['validation'].name}/ serves as the test split",)
+            folders["test"] = folders.pop("validation")
+        splits = {
+            split: class_folders(path, codes, skipped=skipped) for split, path in [("train", train), *folders.items()]
+        }
+        if len(names) < 2 or not splits["train"].files:
+            raise DataError(
+                f"{train}: images in at least two class folders are wanted, found "
+                f"{len(splits['train'].files):,} images in {len(names)} folders ({', '.join(names)[:80]})"
+            )
+        return splits, names, notes
+
+
+def _refuse(folder: Path, names: list[str]) -> None:
+    """Raise DataError where folders are no classes: those of a detection data set, or splits."""
+    wanted = "wanted: train/<class>/ and test/<class>/, or <class>/ alone"
+    lower = {name.casefold() for name in names}
+    if lower & {"images", "jpegimages"} and lower & {"labels", "annotations"}:
+        raise DataError(
+            f"{folder}: the folders {', '.join(names)[:80]} are a detection data set's (boxes in text files), no "
+            f"classes; {wanted}"
+        )
+    splits = [name for name in names if split_named(name)]
+    if len(splits) > 1 or splits == names != []:
+        found = ", ".join(f"{name}/" for name in splits)
+        raise DataError(
+            f"{folder}: {found}: splits, but none of them is a train split with class folders in it; {wanted}"
+        )
 
 
 def _all_grey(paths: list[Path]) -> bool:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.files import atomic_write
 from datasets.base import Dataset, Splits
 from datasets.registry import DATASETS
+
+MOST_PIXELS = 4096  # a side
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def listing(data: Path, names: Sequence[str] = ()) -> str:
@@ -50,18 +54,23 @@ def prepare(name: str, data: Path, archive: Path | None = None, size: int | None
     `size`: pixels a side, the data set's recipe's if None. Raises UserError, with where to apply and what to put where
     for a data set that only its authors may hand out.
     """
-    dataset: Dataset = DATASETS.load(name)(data)
-    if archive is not None:
-        from datasets.images.archive import unpack
+    from datasets.images.archive import unpack, unpacked_name
 
-        if dataset.embedded:
-            raise UserError(f"{name} is embedded: there is nothing to unpack")
-        unpack(archive, dataset.folder)
-        yield f"unpacked {archive} into {dataset.folder}"
-        if not dataset.present():
+    dataset: Dataset = DATASETS.load(name)(data)
+    _check_size(size)
+    if archive is not None and dataset.embedded:
+        raise UserError(f"{name} is embedded: there is nothing to unpack")
+    archives = {archive: dataset.folder} if archive else {}
+    if not archive and not dataset.present():
+        archives = {path: dataset.folder / unpacked_name(path) for path in dataset.packed()}
+    for path, folder in archives.items():
+        unpack(path, folder)
+        yield f"unpacked {path} into {folder}"
+    if not dataset.present():
+        if archives:
             inside = ", ".join(sorted(path.name for path in dataset.folder.iterdir())[:8])
-            raise UserError(f"{name}: what {archive} holds ({inside}) is no layout of it; wanted: {dataset.layouts}")
-    elif not dataset.present():
+            what = " and ".join(map(str, archives))
+            raise UserError(f"{name}: what {what} holds ({inside}) is no layout of it; wanted: {dataset.layouts}")
         dataset.download()
         yield f"downloaded {name} into {dataset.folder}"
     wanted = size if size is not None else _recipe_size(dataset)
@@ -84,7 +93,8 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
     from datasets import noise as noises
     from datasets.inspect.preview import draw
 
-    if out.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+    _check_size(size)
+    if out.suffix.lower() not in FORMATS:
         raise UserError(f"--out {out}: valid: a file ending in .png, .jpg or .webp")
     kind, ratio = noises.parse(noise) if noise else ("symmetric", 0.0)
     dataset: Dataset = DATASETS.load(name)(data)
@@ -96,9 +106,18 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
         derived = seed_for(seed, "noise", dataset.identity(), noises.identity(kind, data))
         noisy = noises.add_noise(splits.train, kind, ratio, derived)
         text += f"; {int(noisy.mask.sum()):,} of {len(noisy.mask):,} labels flipped ({noisy.ratio:.2%}), framed red"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draw(splits.train, noisy).save(out)
+    picture = draw(splits.train, noisy)
+    try:
+        with atomic_write(out, "wb") as file:
+            picture.save(file, FORMATS[out.suffix.lower()])
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error.strerror})") from None
     return f"{text}\nwritten: {out}"
+
+
+def _check_size(size: int | None) -> None:
+    if size is not None and not 1 <= size <= MOST_PIXELS:
+        raise UserError(f"--size {size}: valid: 1 to {MOST_PIXELS:,} pixels")
 
 
 def _recipe_size(dataset: Dataset) -> int | None:

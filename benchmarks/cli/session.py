@@ -37,6 +37,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 from common.text import printable
+from datasets.noise import add_noise
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -168,12 +169,15 @@ class Session:
             return None
         store = Store(self.context.runs)
         splits = self._load_data()
+        notes = self._data_notes(splits)
         todo = make_todo(self.specs, store, force=self.force)
         executor = self._executor(todo.todo, store)
         new = self._unqueued(todo.todo)
         if self.published and new:
             print(self._default_recipe(executor, new, splits))
         self._print(todo, len(todo.todo) - len(new), splits)
+        for note in notes:
+            print(f"note: {note}")
         if new:
             print(executor.announce(new, executor.estimate(new, splits)), flush=True)
         if self.dry_run:
@@ -240,6 +244,14 @@ class Session:
         find the cache built."""
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
+
+    def _data_notes(self, splits: LoadedSplits) -> dict[str, None]:
+        """What a reader of the numbers must know of the data, each once. Raises UserError where labels do not fit."""
+        notes = dict.fromkeys(note for loaded in splits.values() for note in loaded.notes)
+        for name, size, kind in dict.fromkeys((s.dataset, s.recipe.image_size, s.noise.kind) for s in self.specs):
+            noisy = add_noise(splits[name, size].train, self.context.sources.noise_kind(kind), 0.0, seed=0)
+            notes |= dict.fromkeys(noisy.notes)
+        return notes
 
     def _print(self, todo: Todo, queued: int, splits: LoadedSplits) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")

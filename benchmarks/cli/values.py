@@ -64,7 +64,7 @@ def jobs(text: str) -> int | None:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """`a,b` -> ("a", "b"), each once; a comma in a name is written `\\,`. Raises UserError when there is none."""
+    r"""`a,b` -> ("a", "b"), each once; `\,` is a comma within a name. Raises UserError when there is none."""
     parts = (part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", text))
     found = tuple(dict.fromkeys(part for part in parts if part))
     if not found:

@@ -23,7 +23,7 @@ from benchmarks.store import lease
 from common.errors import UserError
 from common.files import atomic_write
 from common.foreign import MIB, Unreadable, read_model
-from common.text import Line, printable
+from common.text import Line, StoredPath, StoredText, printable
 
 FOLDER = ".launches"
 LARGEST = 128 * MIB  # of a launch's file: a run takes 2 to 4 KB of it
@@ -47,10 +47,10 @@ class Launch(BaseModel):
     user: str = Field(default_factory=_user)
     command: Line
     launcher: lease.Process = Field(default_factory=lease.process)
-    data: Path
-    typed: dict[str, str] = {}  # see benchmarks/plan/paths.py
-    weights: Path | None = None
-    plugins: tuple[Path, ...] = ()
+    data: StoredPath
+    typed: dict[str, StoredText] = {}  # see benchmarks/plan/paths.py
+    weights: StoredPath | None = None
+    plugins: tuple[StoredPath, ...] = ()
     specs: tuple[RunSpec, ...]
     # SLURM only: array -> task -> ids of the runs that it does one after the other; and the arrays' job numbers.
     arrays: tuple[tuple[tuple[str, ...], ...], ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
 from datasets import noise
+from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
 
 if TYPE_CHECKING:
@@ -73,4 +74,4 @@ class Sources:
 def _absolute(name: str) -> str:
     """`folder:PATH` with the path made absolute: runs have working folders of their own."""
     kind, _, path = name.partition(":")
-    return f"{kind}:{Path(path).expanduser().resolve()}"
+    return f"{kind}:{user_path(path).resolve()}"

@@ -62,12 +62,12 @@ def write(
             },
             relabelling=[_relabel_row(row) for row in fitted.history if row["relabelled"]],
             timing=_timing(fitted, len(splits.train), time.perf_counter() - started, ready.precision.device),
-            provenance=_provenance(context, splits, ready),
+            provenance=_provenance(context, splits, noisy, ready),
         )
     )
 
 
-def _provenance(context: RunContext, splits: Splits, ready: Assembled) -> dict[str, Any]:
+def _provenance(context: RunContext, splits: Splits, noisy: NoisyLabels, ready: Assembled) -> dict[str, Any]:
     return {
         **context.provenance,
         "device": device_name(ready.precision.device),
@@ -79,7 +79,7 @@ def _provenance(context: RunContext, splits: Splits, ready: Assembled) -> dict[s
             "test": splits.test.fingerprint,
             "sizes": [len(splits.train), len(splits.test)],
             "classes": list(splits.train.class_names),
-            "notes": list(splits.notes),
+            "notes": [*splits.notes, *noisy.notes],
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": sum(p.numel() for p in ready.method.parameters()),

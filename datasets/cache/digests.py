@@ -7,11 +7,13 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from common.files import atomic_write
+from common.text import printable
+from datasets.cache.walk import walk
 from datasets.errors import DataError
 
 ENVIRONMENT = "UNCERTAINTY_BENCH_CACHE"
@@ -42,6 +44,11 @@ def writable(folders: list[Path]) -> Path:
     raise DataError(f"no cache folder can be written: not {places}; set {ENVIRONMENT} to a writable folder")
 
 
+def named_by(name: str, digest: str) -> str:
+    """`NAME-<8 hex digits>`: how a run's identity names a user's own: printable, and not too long for a folder."""
+    return f"{printable(name).encode()[:150].decode(errors='ignore')}-{digest[:8]}"
+
+
 def key_of(*parts: Any) -> str:
     """A key (16 hex digits) of values that JSON can hold: file digests, sizes, versions."""
     text = json.dumps([_FORMAT, *parts], sort_keys=True)
@@ -58,36 +65,49 @@ def file_digest(path: Path, root: Path) -> str:
 def listing_digest(base: Path) -> str:
     """Digest of the names, sizes and times of all files below `base`: none is read to find them unchanged."""
     digest = hashlib.sha256()
-    for name, stat in _walk(base):
+    for name, entry in walk(base, descending=True):
+        stat = entry.stat()
         digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()[:32]
 
 
-def content_digest(base: Path, root: Path) -> str:
-    """Digest of the names and contents of all files below `base`, wherever it lies; read once, as long as unchanged."""
+def content_digest(base: Path, files: Iterable[Path], root: Path) -> str:
+    """Digest of the names and contents of these `files` below `base`, wherever it lies; read once while unchanged.
+
+    Files beside them do not matter.
+    """
+    names = _in_order([str(path.relative_to(base)) for path in files])
+    state = hashlib.sha256()
+    for name in names:
+        stat = (base / name).stat()
+        state.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
 
     def read() -> str:
         digest = hashlib.sha256()
-        for name, _ in _walk(base):
+        for name in names:
             digest.update(f"{name}|{_content(base / name)}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
-    return _remembered([str(base.resolve()), listing_digest(base)], root, read)
+    return _remembered([str(base.resolve()), state.hexdigest()], root, read)
 
 
-def _walk(base: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file below `base` but hidden ones, in the order of their names."""
-    pending = [""]
+def _in_order(names: Iterable[str]) -> list[str]:
+    """As `walk` gives them, later folders first: the identities of data sets were made so."""
+    files: dict[str, list[str]] = {}
+    folders: dict[str, set[str]] = {"": set()}
+    for name in set(names):
+        folder = name.rpartition("/")[0]
+        files.setdefault(folder, []).append(name)
+        while folder:
+            parent = folder.rpartition("/")[0]
+            folders.setdefault(parent, set()).add(folder)
+            folder = parent
+    ordered, pending = [], [""]
     while pending:
         folder = pending.pop()
-        with os.scandir(base / folder) as entries:
-            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-        for entry in found:
-            name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir():
-                pending.append(name)
-            elif entry.is_file():
-                yield name, entry.stat()
+        ordered += sorted(files.get(folder, ()))
+        pending += sorted(folders.get(folder, ()))
+    return ordered
 
 
 def _content(path: Path) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
+import io
 import json
 import os
 import shutil
@@ -66,7 +68,7 @@ def cached_in(name: str, key: str, root: Path, build: Callable[[Path], Splits]) 
                 f"disk full while caching '{name}' in {home} ({free:,.0f} MB free); "
                 f"make room or set {ENVIRONMENT} to a folder on another disk"
             ) from None
-        raise
+        raise DataError(f"'{name}' cannot be cached in {home} or its files cannot be read: {error}") from None
     if splits is None:
         raise DataError(f"the cache of '{name}' in {entry} cannot be read back as written: is the disk sound?")
     return splits
@@ -103,7 +105,7 @@ def _write(entry: Path, build: Callable[[Path], Splits]) -> None:
     temporary.mkdir()
     try:
         splits = build(temporary)
-        meta: dict[str, Any] = {"notes": splits.notes, "splits": {}, "bytes": {}}
+        meta: dict[str, Any] = {"notes": splits.notes, "splits": {}, "bytes": {}, "digests": {}}
         for split, part in splits.parts():
             meta["splits"][split] = {
                 "class_names": part.class_names,
@@ -119,6 +121,9 @@ def _write(entry: Path, build: Callable[[Path], Splits]) -> None:
                     file = temporary / f"{split}.{field}.npy"
                     _save(file, array)
                     meta["bytes"][file.name] = file.stat().st_size
+                    if field != "images":  # those have the fingerprint
+                        meta["digests"][file.name] = _digest(file.read_bytes())
+        meta["digest"] = _digest_of(meta)
         with atomic_write(temporary / "meta.json") as out:
             json.dump(meta, out, indent=1)
         if entry.exists() and _read(entry) is None:
@@ -152,30 +157,40 @@ def _save(path: Path, array: np.ndarray) -> None:
 def _is_whole_file_in(array: np.memmap, folder: Path) -> bool:
     file = Path(str(array.filename))
     # A file kept under another split's name is there no more: this is a part of it, and copied.
-    return file.parent == folder and file.is_file() and file.stat().st_size == array.offset + array.nbytes
+    return file.parent == folder.resolve() and file.is_file() and file.stat().st_size == array.offset + array.nbytes
 
 
 def _read(entry: Path) -> Splits | None:
     """The stored splits, or None where there are none or they are damaged."""
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        if meta.pop("digest", None) not in (None, _digest_of(meta)):  # entries of older releases have none
+            return None
         if any((entry / name).stat().st_size != size for name, size in meta["bytes"].items()):
             return None
-        parts = {split: _read_split(entry, split, about) for split, about in meta["splits"].items()}
+        parts = {split: _read_split(entry, split, meta) for split in meta["splits"]}
         return Splits(**parts, notes=tuple(meta["notes"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except Exception:  # damaged files raise anything; they are made again
         return None
 
 
-def _read_split(entry: Path, split: str, about: dict[str, Any]) -> ImageSet:
+def _read_split(entry: Path, split: str, meta: dict[str, Any]) -> ImageSet:
     import numpy as np
 
+    about = meta["splits"][split]
+
+    def small(field: str) -> np.ndarray:
+        content = (entry / f"{split}.{field}.npy").read_bytes()
+        if meta.get("digests", {}).get(f"{split}.{field}.npy") not in (None, _digest(content)):
+            raise ValueError("content differs from its digest")
+        array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        return array
+
     def optional(field: str) -> np.ndarray | None:
-        file = entry / f"{split}.{field}.npy"
-        return np.load(file) if file.exists() else None
+        return small(field) if f"{split}.{field}.npy" in meta["bytes"] else None
 
     images = np.load(entry / f"{split}.images.npy", mmap_mode="r")
-    labels = np.load(entry / f"{split}.labels.npy")
+    labels = small("labels")
     if images.nbytes <= _VERIFY and fingerprint_of(images, labels) != about["fingerprint"]:
         raise ValueError("content differs from its fingerprint")
     return ImageSet(
@@ -185,9 +200,17 @@ def _read_split(entry: Path, split: str, about: dict[str, Any]) -> ImageSet:
         about["fingerprint"],
         soft_labels=optional("soft_labels"),
         names=optional("names"),
-        human_labels={name: np.load(entry / f"{split}.{_HUMAN}{name}.npy") for name in about["human_labels"]},
+        human_labels={name: small(f"{_HUMAN}{name}") for name in about["human_labels"]},
         first_code=about["first_code"],
     )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest_of(meta: dict[str, Any]) -> str:
+    return _digest(json.dumps({**meta, "digest": None}, sort_keys=True).encode())
 
 
 @contextlib.contextmanager

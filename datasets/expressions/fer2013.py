@@ -9,23 +9,15 @@ from typing import ClassVar
 from datasets.base import ImageSet, Splits
 from datasets.cache.digests import file_digest, key_of
 from datasets.cache.store import cached
+from datasets.cache.walk import Skipped
 from datasets.errors import DataError
+from datasets.expressions.folders import expression_folders, has_expressions
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, ImageFile, Listing, folders_in, images_below
+from datasets.images.listing import Files, Listing
 
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 VOTES_NAME = "fer2013new.csv"
 USAGES = {"train": "Training", "validation": "PublicTest", "test": "PrivateTest"}
-# Folders are mapped by name, never by their order: alphabetical order swaps three classes.
-_SPELLINGS = {
-    "anger": {"anger", "angry"},
-    "disgust": {"disgust", "disgusted"},
-    "fear": {"fear", "fearful", "afraid", "scared"},
-    "happiness": {"happiness", "happy"},
-    "sadness": {"sadness", "sad"},
-    "surprise": {"surprise", "surprised"},
-    "neutral": {"neutral"},
-}
 _SOURCE = (
     'get it from Kaggle, "Challenges in Representation Learning: Facial Expression Recognition Challenge" '
     "(https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge; a Kaggle "
@@ -58,7 +50,7 @@ class FER2013(FileDataset):
 
     def recognises(self, base: Path) -> bool:
         """A CSV, or image folders."""
-        return _csv(base) is not None or ((base / "train").is_dir() and (base / "test").is_dir())
+        return _csv(base) is not None or has_expressions(base, self.class_names)
 
     def files(self) -> Listing | None:
         """A CSV holds no files that could be broken one by one."""
@@ -78,27 +70,20 @@ class FER2013(FileDataset):
         return cached(self.name, key, self.root, lambda: resize_splits(self._from_csv(csv, beside), image_size))
 
     def read(self, base: Path) -> Listing:
-        """Image folders, in the order of their names; a file of `test/` tells its split by its name."""
-        splits = {split: Files() for split in USAGES}
-        for folder in ("train", "test"):
-            for name in folders_in(base / folder):
-                label = self._label(base / folder / name)
-                for path in images_below(base / folder / name):
-                    split = "train" if folder == "train" else _split_of(path)
-                    splits[split].add(ImageFile(path), label, f"{name}/{path.name}")
+        """Image folders, in the order of their names; without a validation folder, names in `test/` tell the splits."""
+        skipped = Skipped()
+        found = expression_folders(base, "FER2013", self.class_names, skipped)
+        splits = {split: _by_name(part) for split, part in found.items()}
+        if "validation" not in splits and "test" in splits:
+            together = splits.pop("test")
+            rows = [_split_of(file.path) for file in together.files]
+            for split in ("validation", "test"):
+                splits[split] = together.rows([row for row, found in enumerate(rows) if found == split])
         notes: tuple[str, ...] = ()
         if (base / VOTES_NAME).is_file():
             notes = (f"fer2013: {VOTES_NAME} is not used, since image folders do not keep the rows' order",)
-        return Listing(
-            {split: part for split, part in splits.items() if part.files}, self.class_names, self.channels, notes
-        )
-
-    def _label(self, folder: Path) -> int:
-        name = folder.name.strip().lower()
-        for label, class_name in enumerate(self.class_names):
-            if name in _SPELLINGS[class_name]:
-                return label
-        raise DataError(f"{folder}: not a class of FER2013; valid: {', '.join(self.class_names)}")
+        there = {split: part for split, part in splits.items() if part.files}
+        return Listing(there, self.class_names, self.channels, notes, skipped)
 
     def _from_csv(self, csv: Path, votes: Path | None) -> Splits:
         import numpy as np
@@ -117,6 +102,11 @@ class FER2013(FileDataset):
             elif split != "validation":
                 raise DataError(f"{csv}: no {USAGES[split]} images; is the file whole?")
         return Splits(**parts, notes=self.count_notes({split: len(part) for split, part in parts.items()}))
+
+
+def _by_name(part: Files) -> Files:
+    """In the order of the class folders' own names, as the rows have always been."""
+    return part.rows(sorted(range(len(part.names)), key=lambda row: part.names[row].partition("/")[0]))
 
 
 def _csv(base: Path) -> Path | None:

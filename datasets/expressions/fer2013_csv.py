@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.errors import DataError
+from datasets.images.text import lines, whole_number
 
 SIDE = 48
 PIXELS = SIDE * SIDE
@@ -26,31 +27,29 @@ def read(path: Path, usages: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.
     Columns are found by name, whatever their order, case and blanks. Raises DataError naming file, row (the header
     not counted) and problem.
     """
-    codes = {name.encode(): code for code, name in enumerate(usages)}
+    codes = {name: code for code, name in enumerate(usages)}
     blocks: list[np.ndarray] = []
     texts: list[bytes] = []
     labels: list[int] = []
     usage: list[int] = []
-    with open(path, "rb") as file:
-        emotion_at, pixels_at, usage_at = _columns(path, file.readline())
-        last = max(emotion_at, pixels_at, usage_at)
-        for line in file:
-            fields = line.rstrip(b"\r\n").split(b",")
-            if fields == [b""]:
-                continue  # blank lines at the end
-            try:
-                if len(fields) <= last:
-                    raise _Malformed(
-                        f"{len(fields)} columns where the header has at least {last + 1} (truncated file?)"
-                    )
-                labels.append(_label(fields[emotion_at]))
-                usage.append(_usage(fields[usage_at], codes))
-            except _Malformed as problem:
-                raise DataError(f"{path}: row {len(blocks) * _BLOCK + len(texts) + 1:,}: {problem}") from None
-            texts.append(fields[pixels_at].strip(b' "'))
-            if len(texts) == _BLOCK:
-                blocks.append(_decode(path, texts, len(blocks) * _BLOCK))
-                texts = []
+    file = lines(path)
+    emotion_at, pixels_at, usage_at = _columns(path, next(file, ""))
+    last = max(emotion_at, pixels_at, usage_at)
+    for line in file:
+        fields = line.rstrip("\r\n").split(",")
+        if fields == [""]:
+            continue  # blank lines at the end
+        try:
+            if len(fields) <= last:
+                raise _Malformed(f"{len(fields)} columns where the header has at least {last + 1} (truncated file?)")
+            labels.append(_label(fields[emotion_at]))
+            usage.append(_usage(fields[usage_at], codes))
+        except _Malformed as problem:
+            raise DataError(f"{path}: row {len(blocks) * _BLOCK + len(texts) + 1:,}: {problem}") from None
+        texts.append(fields[pixels_at].strip(' "').encode())
+        if len(texts) == _BLOCK:
+            blocks.append(_decode(path, texts, len(blocks) * _BLOCK))
+            texts = []
     if texts:
         blocks.append(_decode(path, texts, len(blocks) * _BLOCK))
     if not blocks:
@@ -59,8 +58,8 @@ def read(path: Path, usages: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.
     return images, np.array(labels, dtype=np.int64), np.array(usage, dtype=np.int64)
 
 
-def _columns(path: Path, header: bytes) -> tuple[int, int, int]:
-    names = [name.strip(' "\r\n').lower() for name in header.decode("utf-8-sig", errors="replace").split(",")]
+def _columns(path: Path, header: str) -> tuple[int, int, int]:
+    names = [name.strip(' "\r\n').lower() for name in header.split(",")]
     missing = [name for name in ("emotion", "pixels", "Usage") if name.lower() not in names]
     if missing:
         found = ", ".join(names)[:80]
@@ -68,18 +67,17 @@ def _columns(path: Path, header: bytes) -> tuple[int, int, int]:
     return names.index("emotion"), names.index("pixels"), names.index("usage")
 
 
-def _label(field: bytes) -> int:
-    text = field.strip(b' "')
-    if not text.isdigit() or int(text) >= CLASSES:
-        raise _Malformed(f"emotion {_show(text)} is not one of 0..{CLASSES - 1}")
-    return int(text)
+def _label(field: str) -> int:
+    label = whole_number(field.strip(' "'), CLASSES)
+    if label is None:
+        raise _Malformed(f"emotion {field.strip()[:20]!r} is not one of 0..{CLASSES - 1}")
+    return label
 
 
-def _usage(field: bytes, codes: dict[bytes, int]) -> int:
-    code = codes.get(field.strip(b' "'))
+def _usage(field: str, codes: dict[str, int]) -> int:
+    code = codes.get(field.strip(' "'))
     if code is None:
-        valid = ", ".join(name.decode() for name in codes)
-        raise _Malformed(f"Usage {_show(field)} is not one of {valid}")
+        raise _Malformed(f"Usage {field[:20]!r} is not one of {', '.join(codes)}")
     return code
 
 
@@ -115,7 +113,7 @@ def _problem(text: bytes) -> str | None:
     for part in parts:
         if not part.isdigit():
             return f"pixel {_show(part)} is not a number"
-        if int(part) > 255:
+        if whole_number(part.decode(), 256) is None:
             return f"pixel {_show(part)} is not in 0..255"
     if len(parts) != PIXELS:
         return f"{len(parts):,} pixels instead of {PIXELS:,} (truncated file?)"

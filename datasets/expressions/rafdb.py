@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from datasets.cache.walk import Skipped
 from datasets.errors import DataError
+from datasets.expressions.folders import expression_folders, has_expressions
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, ImageFile, Listing, class_folders, images_below, only_existing
+from datasets.images.listing import Files, ImageFile, Listing, images_below, only_existing
 from datasets.noise.lists import read_list
 
 _LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt", "list_patition_label.txt")
@@ -38,32 +40,35 @@ class RAFDB(FileDataset):
 
     def recognises(self, base: Path) -> bool:
         """A label list, or class folders."""
-        return self._list(base) is not None or (base / "train/1").is_dir()
+        return self._list(base) is not None or has_expressions(base, self.class_names, self.first_code)
 
     def read(self, base: Path) -> Listing:
         """By the label list where there is one."""
         labels = self._list(base)
         if labels is None:
-            codes = {str(code + self.first_code): code for code in range(len(self.class_names))}
-            trees = {split: class_folders(base / split, codes) for split in ("train", "test")}
+            skipped = Skipped()
+            trees = expression_folders(base, "RAF-DB", self.class_names, skipped, self.first_code)
             for part in trees.values():
                 part.names = [name.rpartition("/")[2].replace("_aligned", "") for name in part.names]
-            return Listing(trees, self.class_names)
+            return Listing(trees, self.class_names, skipped=skipped)
         images = next((base / name for name in _IMAGES if (base / name).is_dir()), None)
         if images is None:
-            raise DataError(f"{base}: no images: looked in {' and '.join(_IMAGES)}; {self.source}")
-        there = {str(path) for path in images_below(images)}
+            packed = next((path for name in _IMAGES if (path := base / f"{name}.zip").is_file()), None)
+            mend = f"{packed} is still packed: unzip {packed} -d {packed.parent}" if packed else self.source
+            raise DataError(f"{base}: no images: looked in {' and '.join(_IMAGES)}; {mend}")
+        there = {path.name: path for path in images_below(images)}  # wherever in there: people unpack twice
         splits = {"train": Files(), "test": Files()}
         for name, label in read_list(labels, self.first_code, len(self.class_names)):
             split = name.partition("_")[0]
             if split not in splits:
                 raise DataError(f"{labels}: {name} begins with neither train_ nor test_")
             stem, _, suffix = name.rpartition(".")
-            aligned, plain = images / f"{stem}_aligned.{suffix}", images / name
-            splits[split].add(ImageFile(plain if str(plain) in there else aligned), label, name)
+            aligned = f"{stem}_aligned.{suffix}"
+            splits[split].add(ImageFile(there.get(name) or there.get(aligned) or images / aligned), label, name)
         notes: tuple[str, ...] = ()
+        paths = {str(path) for path in there.values()}
         for split, part in splits.items():
-            splits[split], note = only_existing(self.name, split, part, there)
+            splits[split], note = only_existing(self.name, split, part, paths)
             notes += note
         return Listing(splits, self.class_names, notes=notes)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from datasets.cache.walk import Skipped, subfolders
 from datasets.errors import DataError
+from datasets.imagenet.wnids import listed, validation
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing, class_folders, folders_in
+from datasets.images.listing import Files, Listing, class_folders
 
 _LISTS = ("imagenet100.txt", "imagenet100_classes.txt", "classes.txt", "class_list.txt", "IN100.txt", "Labels.json")
-_WNID = re.compile(r"\bn\d{8}\b")
 CLASSES = 100
 
 
@@ -42,10 +41,10 @@ class ImageNet100(FileDataset):
 
     def read(self, base: Path) -> Listing:
         """The listed classes' folders."""
-        there = {wnid for part in _parts(base, "train") for wnid in folders_in(part)}
+        there = {wnid for part in _parts(base, "train") for wnid in subfolders(part)}
         table = next((base / name for name in _LISTS if (base / name).is_file()), None)
         if table is not None:
-            wnids = _listed(table)
+            wnids = listed(table)
             if absent := sorted(set(wnids) - there):
                 raise DataError(f"{table}: {len(absent)} listed classes have no folder in train/, e.g. {absent[0]}")
         else:
@@ -54,13 +53,15 @@ class ImageNet100(FileDataset):
             what = f"{table} lists" if table else f"{base}: no class list ({', '.join(_LISTS[:3])} ...), and train/ has"
             raise DataError(f"{what} {len(wnids)} classes instead of {CLASSES}")
         codes = {wnid: code for code, wnid in enumerate(wnids)}
-        splits = {"train": Files(), "test": Files()}
-        for split, folder in (("train", "train"), ("test", "val")):
-            for part in _parts(base, folder):
-                found = class_folders(part, codes)
-                for row in zip(found.files, found.labels, found.names, strict=True):
-                    splits[split].add(*row)
-        return Listing(splits, tuple(wnids))
+        skipped, train, test = Skipped(), Files(), Files()
+        notes: tuple[str, ...] = ()
+        for part in _parts(base, "train"):
+            train.extend(class_folders(part, codes, skipped=skipped))
+        for part in _parts(base, "val"):
+            found, missing = validation(self.name, base, part, codes, skipped, others=True)
+            test.extend(found)
+            notes += missing
+        return Listing({"train": train, "test": test}, tuple(wnids), notes=notes, skipped=skipped)
 
 
 def _parts(base: Path, split: str) -> list[Path]:
@@ -69,14 +70,3 @@ def _parts(base: Path, split: str) -> list[Path]:
         if (base / split).is_dir()
         else sorted(path for path in base.glob(f"{split}.X*") if path.is_dir())
     )
-
-
-def _listed(table: Path) -> list[str]:
-    """WordNet ids in a text file (any columns) or a JSON file (keys or items), sorted. Raises DataError."""
-    text = table.read_text(encoding="utf-8-sig", errors="replace")
-    if table.suffix == ".json":
-        try:
-            json.loads(text)
-        except json.JSONDecodeError:
-            raise DataError(f"{table}: damaged JSON") from None
-    return sorted(set(_WNID.findall(text)))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from datasets.cache.walk import Skipped, subfolders
 from datasets.errors import DataError
+from datasets.imagenet.wnids import validation
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, ImageFile, Listing, class_folders, folders_in, images_below, only_existing
+from datasets.images.listing import Files, Listing, class_folders
 
 _ARCHIVE = "tiny-imagenet-200.zip"
 _URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"
+CLASSES = 200
 _MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
 
 
@@ -48,22 +51,16 @@ class TinyImageNet(FileDataset):
         unpack(self.root / _ARCHIVE, self.folder)
 
     def read(self, base: Path) -> Listing:
-        """Train folders, and the validation images by their list."""
-        names = tuple(folders_in(base / "train"))
+        """Train folders, and the validation images by their folders or list."""
+        names = tuple(subfolders(base / "train"))
         codes = {name: code for code, name in enumerate(names)}
-        train = class_folders(base / "train", codes)
+        skipped, train = Skipped(), Files()
+        for name, code in codes.items():  # beside images/ lies a list of boxes
+            below = "images" if (base / "train" / name / "images").is_dir() else ""
+            train.extend(class_folders(base / "train", {name: code}, below, skipped))
         for row, (name, label) in enumerate(zip(train.names, train.labels, strict=True)):
             train.names[row] = f"{names[label]}/{name.rpartition('/')[2]}"
-        table = base / "val/val_annotations.txt"
-        if not table.is_file() or not (base / "val/images").is_dir():
-            return Listing({"train": train, "test": class_folders(base / "val", codes)}, names)
-        test = Files()
-        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), start=1):
-            fields = line.split()
-            if not fields:
-                continue
-            if len(fields) < 2 or fields[1] not in codes:
-                raise DataError(f"{table}: line {number:,}: '{line[:40]}' names no class folder of train/")
-            test.add(ImageFile(base / "val/images" / fields[0]), codes[fields[1]], fields[0])
-        test, notes = only_existing(self.name, "test", test, {str(path) for path in images_below(base / "val/images")})
-        return Listing({"train": train, "test": test}, names, notes=notes)
+        test, notes = validation(self.name, base, base / "val", codes, skipped)
+        if len(names) != CLASSES:
+            notes += (f"{self.name}: {len(names):,} classes, not the official {CLASSES}",)
+        return Listing({"train": train, "test": test}, names, notes=notes, skipped=skipped)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from datasets.cache.walk import regular
 from datasets.errors import DataError
 from datasets.images.listing import ImageFile
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # none that runs other programs (EPS)
 _MOST_PIXELS = 1 << 26  # 8,192 x 8,192: no data set has images near it, a decompression bomb has
+_DARKEST = 1 << 12  # a 16-bit image with nothing above is one of 8 to 12 bits
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp")  # where an orientation may be given
 _CHUNK = 32  # images a task: a thread's bookkeeping then costs little, and a killed build stops soon
 
@@ -50,6 +52,8 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
 
     path = file.path
     try:
+        if not regular(path):
+            raise DataError(f"{path}: missing" if not path.exists() else f"{path}: no regular file")
         with Image.open(path, formats=_FORMATS) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise DataError(f"{path}: {image.width:,} x {image.height:,} pixels: refused as a decompression bomb")
@@ -61,8 +65,6 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
         raise
     except Image.DecompressionBombError:
         raise DataError(f"{path}: refused as a decompression bomb") from None
-    except FileNotFoundError:
-        raise DataError(f"{path}: missing") from None
     except Exception as error:  # PIL's readers raise anything on damaged files, struct.error among them
         empty = path.is_file() and path.stat().st_size == 0
         why = "the file is empty" if empty else f"{type(error).__name__}: {str(error)[:80]}".replace(str(path), "file")
@@ -129,8 +131,9 @@ def new_map(target: Path, shape: tuple[int, ...]) -> np.memmap:
     import numpy as np
 
     out: np.memmap = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
-    with open(target, "r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with open(target, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     return out
 
 
@@ -139,7 +142,7 @@ def in_parallel(count: int, work: Callable[[int, int], T], title: str) -> Iterat
 
     The first error stops the rest and is raised.
     """
-    threads = len(os.sched_getaffinity(0))
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS
     starts = iter(range(0, count, _CHUNK))
     with _progress(title, count) as advance, ThreadPoolExecutor(threads) as pool:
         running: dict = {}
@@ -165,7 +168,14 @@ def _channels(image: Image.Image, channels: int, path: Path) -> Image.Image:
     if image.mode == "F":
         raise DataError(f"{path}: floating-point pixels have no agreed range; convert the file to 8 bits")
     if image.mode.startswith("I"):  # 16 bits: PIL's own conversion would clip instead of scale
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        deep = np.asarray(image)
+        least, most = int(deep.min()), int(deep.max())
+        if least < 0 or most > 0xFFFF or 0 < most < _DARKEST:
+            raise DataError(
+                f"{path}: pixels of more than 8 bits whose values are {least:,} to {most:,}: which value is white is "
+                "not known, and taken for 16 bits they would be black; convert the files to 8 bits"
+            )
+        image = Image.fromarray((deep >> 8).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     wanted = "L" if channels == 1 else "RGB"

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from common.text import printable
 from datasets.base import Dataset, ImageSet, Splits
 from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
+from datasets.cache.walk import is_folder, subfolders
 from datasets.errors import DataError
 from datasets.images.decode import Fit, Look, decode_all
 from datasets.images.listing import Listing
@@ -37,8 +39,10 @@ class FileDataset(Dataset):
 
     def base(self) -> Path | None:
         """Where the layout begins; None where there is none."""
-        bases = (self.folder, *(self.folder / name for name in self.nested))
-        return next((base for base in bases if base.is_dir() and self.recognises(base)), None)
+        bases = [self.folder, *(self.folder / name for name in self.nested)]
+        if is_folder(self.folder) and len(names := subfolders(self.folder)) == 1:
+            bases.append(self.folder / names[0])  # as archives are unpacked, in one folder more
+        return next((base for base in bases if is_folder(base) and self.recognises(base)), None)
 
     def present(self) -> bool:
         """Whether one of the layouts is there."""
@@ -68,16 +72,20 @@ class FileDataset(Dataset):
         import numpy as np
 
         made = ImageSet.of(np.asanyarray(images), np.array(labels, dtype=np.int64), classes)
-        return dataclasses.replace(made, names=np.array(names, dtype=np.str_), first_code=self.first_code)
+        return dataclasses.replace(
+            made, names=np.array([printable(name) for name in names], dtype=np.str_), first_code=self.first_code
+        )
 
     def listing(self, base: Path) -> Listing:
-        """What `read` finds, with a note for each count that is not official. Raises DataError for an empty split."""
+        """What `read` finds, its names printable, with notes on counts. Raises DataError for an empty split."""
         listing = self.read(base)
         for split in ("train", "test"):
             if split not in listing.splits or not listing.splits[split].files:
                 raise DataError(f"{base}: no {split} images; is the data set whole?")
         counts = {split: len(part.labels) for split, part in listing.splits.items()}
-        return dataclasses.replace(listing, notes=(*listing.notes, *self.count_notes(counts)))
+        notes = (*listing.notes, *listing.skipped.notes(self.name), *self.count_notes(counts))
+        classes = tuple(map(printable, listing.class_names))
+        return dataclasses.replace(listing, class_names=classes, notes=tuple(map(printable, notes)))
 
     def count_notes(self, counts: Mapping[str, int]) -> tuple[str, ...]:
         """A note for each split whose number of images is not the official one: people have trimmed copies."""

@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from datasets.cache.walk import Skipped, subfolders, walk
 from datasets.errors import DataError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
+_SUFFIXES = frozenset(
+    {
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".png", ".bmp", ".dib", ".webp", ".gif", ".tif",
+        ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+    }
+)  # fmt: skip
+# Never images, hence not looked into.
+_OTHER = frozenset(
+    {
+        ".txt",
+        ".csv",
+        ".tsv",
+        ".json",
+        ".xml",
+        ".md",
+        ".html",
+        ".npy",
+        ".npz",
+        ".mat",
+        ".pkl",
+        ".pt",
+        ".pth",
+        ".zip",
+        ".tar",
+        ".gz",
+        ".py",
+    }
+)
+_BEGINNINGS = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-6]\s", re.DOTALL
+)
+# Names of the folders of splits, however they are written: train, Training_Set, test-images, val2017, PublicTest.
+_SPLIT = re.compile(
+    r"(?:(train(?:ing)?)|(test(?:ing)?|privatetest)|(val|valid|validation|dev|publictest))"
+    r"(?:sets?|data|images?|imgs?|split|folder)?(?:\d{4})?"
+)
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -35,6 +72,12 @@ class Files:
         self.labels.append(label)
         self.names.append(name)
 
+    def extend(self, more: Files) -> None:
+        """More rows."""
+        self.files += more.files
+        self.labels += more.labels
+        self.names += more.names
+
     def rows(self, rows: Iterable[int]) -> Files:
         """These rows, in this order."""
         chosen = list(rows)
@@ -53,47 +96,75 @@ class Listing:
     class_names: tuple[str, ...]
     channels: int = 3
     notes: tuple[str, ...] = ()
+    skipped: Skipped = field(default_factory=Skipped)
 
 
-def class_folders(folder: Path, classes: Mapping[str, int], below: str = "") -> Files:
+def split_named(name: str) -> str | None:
+    """ "train", "test" or "validation" for a folder's name that says so in any of the usual ways; else None."""
+    found = _SPLIT.fullmatch(re.sub(r"[ _.-]", "", name).casefold())
+    return None if found is None else ("train", "test", "validation")[(found.lastindex or 1) - 1]
+
+
+def split_folders(base: Path) -> dict[str, Path]:
+    """The folder of each split in `base`, by `split_named`. Raises DataError where two folders are one split's."""
+    found: dict[str, Path] = {}
+    for name in subfolders(base):
+        split = split_named(name)
+        if split is None:
+            continue
+        if split in found:
+            raise DataError(f"{base}: {found[split].name}/ and {name}/ are both the {split} split; rename one of them")
+        found[split] = base / name
+    return found
+
+
+def class_folders(folder: Path, classes: Mapping[str, int], below: str = "", skipped: Skipped | None = None) -> Files:
     """Every image in `<folder>/<class>/<below>`, and in folders in it, for each class folder in the order of labels.
 
-    Named `<class>/<file>`. A class without a folder has no images.
+    Named `<class>/<file>`. A class without a folder has no images. What is left out is counted in `skipped`.
     """
     found = Files()
     for name, label in sorted(classes.items(), key=lambda item: item[1]):
-        for path in images_below(folder / name / below):
-            found.add(ImageFile(path), label, f"{name}/{path.relative_to(folder / name / below)}")
+        start = folder / name / below
+        if start.is_dir():
+            for path in images_below(start, folder, skipped):
+                found.add(ImageFile(path), label, f"{name}/{path.relative_to(start)}")
     return found
 
 
-def images_below(folder: Path) -> list[Path]:
-    """Image files in a folder and the folders in it, in the order of their names; hidden ones are left out."""
+def images_below(folder: Path, root: Path | None = None, skipped: Skipped | None = None) -> list[Path]:
+    """Image files in a folder and the folders in it, in the order of their names. `root`: see `walk`."""
+    skipped = skipped if skipped is not None else Skipped()
     found: list[Path] = []
-    for base, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += (Path(base, name) for name in sorted(files) if is_image(name))
+    for name, entry in walk(folder, root, skipped):
+        if is_image(entry):
+            found.append(folder / name)
+        else:
+            skipped.add("files that are no images", f"{folder.name}/{name}")
     return found
 
 
-def is_image(name: str) -> bool:
-    """By its suffix; not the hidden files that macOS leaves in archives."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 (names, many)
+def is_image(entry: os.DirEntry[str]) -> bool:
+    """By its suffix; a file with none or a strange one by how its content begins."""
+    suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 (names, many)
+    if suffix in _SUFFIXES or suffix in _OTHER:
+        return suffix in _SUFFIXES
+    try:
+        with open(entry.path, "rb") as file:
+            return _BEGINNINGS.match(file.read(16)) is not None
+    except OSError:
+        return False
 
 
-def folders_in(folder: Path) -> list[str]:
-    """Names of the folders in a folder, sorted; hidden ones left out."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-
-
-def only_existing(name: str, split: str, part: Files, files_there: set[str]) -> tuple[Files, tuple[str, ...]]:
-    """The rows whose file is among `files_there` (paths as text), and a note that says how many are not."""
-    there = [row for row, file in enumerate(part.files) if str(file.path) in files_there]
-    absent = len(part.files) - len(there)
+def only_existing(name: str, split: str, part: Files, there: Collection[str]) -> tuple[Files, tuple[str, ...]]:
+    """The rows whose file is `there` (paths as text), and a note that says how many are not."""
+    rows = [row for row, file in enumerate(part.files) if str(file.path) in there]
+    absent = len(part.files) - len(rows)
     if not absent:
         return part, ()
-    first = next(file.path for file in part.files if str(file.path) not in files_there)
-    if not there:
-        raise DataError(f"{name}: none of the {absent:,} listed {split} images is there, e.g. {first}")
-    return part.rows(there), (f"{name}: {absent:,} of {absent + len(there):,} listed {split} images are missing",)
+    first = next(file.path for file in part.files if str(file.path) not in there)
+    if not rows:
+        found = next(iter(there), None)
+        instead = "there are no images at all" if found is None else f"there are {len(there):,} others, e.g. {found}"
+        raise DataError(f"{name}: none of the {absent:,} listed {split} images is there, e.g. {first}; {instead}")
+    return part.rows(rows), (f"{name}: {absent:,} of {absent + len(rows):,} listed {split} images are missing",)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from common.text import printable
 from datasets.base import Dataset, Splits
 from datasets.errors import DataError
 from datasets.images.decode import Look, decode, in_parallel
@@ -73,7 +74,7 @@ def of_files(title: str, listing: Listing) -> Survey:
         for _ in in_parallel(len(part.files), one, f"{title} {split}"):
             pass
         found.broken += [problems[row] for row in sorted(problems)]
-        where = [str(file.path) for file in part.files]
+        where = [printable(str(file.path)) for file in part.files]
         found.parts[split] = Part(np.array(part.labels, dtype=np.int64), where, digests)
     return found
 
@@ -118,6 +119,8 @@ def _some(title: str, lines: list[str]) -> Iterator[str]:
 
 
 def _counts(split: str, part: Part, names: tuple[str, ...], official: tuple[int, ...] | None) -> Iterator[str]:
+    if official is not None and len(official) != len(names):
+        official = None  # some classes are missing, which a note says
     counts = np.bincount(part.labels, minlength=len(names)).tolist()
     verdict = "" if official is None else " (the official counts)" if tuple(counts) == official else ""
     filled = sum(count > 0 for count in counts)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from common.errors import UserError
 from common.registry import unknown
+from common.text import printable
 from datasets.base import ImageSet
-from datasets.cache.digests import file_digest
+from datasets.cache.digests import file_digest, named_by
+from datasets.cache.walk import regular, user_path
 from datasets.noise.lists import published
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class NoisyLabels:
 
     labels: np.ndarray  # [N] int64
     mask: np.ndarray  # [N] bool
+    notes: tuple[str, ...] = ()  # how a list was read, where that is not plain
 
     @property
     def ratio(self) -> float:
@@ -149,10 +152,10 @@ def identity(kind: str, root: Path) -> str:
     name, _, argument = kind.partition(":")
     if name != "file":
         return kind
-    path = Path(argument).expanduser()
-    if not path.is_file():
-        raise UserError(f"noise '{kind}': no such file")
-    return f"file:{path.name}-{file_digest(path, root)[:8]}"
+    path = user_path(argument)
+    if not regular(path):
+        raise UserError(f"noise '{printable(kind)}': no such file")
+    return f"file:{named_by(path.name, file_digest(path, root))}"
 
 
 def add_noise(train: ImageSet, kind: str, ratio: float, seed: int) -> NoisyLabels:
@@ -186,8 +189,8 @@ def _human(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabe
 
 
 def _file(train: ImageSet, argument: str, ratio: float, seed: int) -> NoisyLabels:
-    labels = published(train, Path(argument).expanduser())
-    return NoisyLabels(labels, labels != train.labels)
+    labels, notes = published(train, user_path(argument))
+    return NoisyLabels(labels, labels != train.labels, notes)
 
 
 # A kind that takes an argument ends in a colon here.

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import bz2
+import contextlib
+import gzip
 import io
+import lzma
+import random
 import tarfile
+import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,3 +120,142 @@ def test_no_archive_at_all(tmp_path: Path) -> None:
         unpack(tmp_path / "a.rar", tmp_path / "set")
     with pytest.raises(DataError, match="no such file"):
         unpack(tmp_path / "b.zip", tmp_path / "set")
+
+
+def tar_member(name: str, content: bytes = b"x") -> bytes:
+    """A header and its content, without an archive around them."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    return member.tobuf() + content + bytes(-len(content) % 512)
+
+
+def header_of(size: int, kind: bytes) -> bytes:
+    member = tarfile.TarInfo("././@LongLink")
+    member.size, member.type = size, kind
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def zipped(*members: tuple[zipfile.ZipInfo | str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as packed, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that are there twice
+        for name, content in members:
+            packed.writestr(name, content)
+    return out.getvalue()
+
+
+def deflate64() -> bytes:
+    """As Windows' Explorer packs what is larger than 2 GB."""
+    content = bytearray(zipped(("train/a/1.jpg", b"one"), compression=zipfile.ZIP_DEFLATED))
+    for start, offset in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        content[content.index(start) + offset] = 9
+    return bytes(content)
+
+
+END = bytes(1024)
+PIECES = {f"train/a/{number}.jpg": random.Random(number).randbytes(3000) for number in range(30)}
+TAR = b"".join(tar_member(name, content) for name, content in PIECES.items()) + END
+
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "Deflate64": (deflate64, "compression method is not supported; unpack it with 7z"),
+    "a name of 300 characters in a zip": (lambda: zipped(("x" * 300, b"x")), "a name of 300 characters"),
+    "a name of 300 characters in a tar": (
+        lambda: make_tar(tarfile.PAX_FORMAT, {"train/" + "x" * 300: b"x"}), "a name of 300 characters",
+    ),
+    "a path of 5,000 characters": (lambda: zipped(("/".join(["y" * 200] * 25), b"x")), "cannot be unpacked|is no name"),
+    "folders without end": (lambda: zipped(("a/" * 500 + "b", b"x")), "is no name of a file"),
+    "200 empty files in a zip": (lambda: zipped(*((str(n), b"") for n in range(200))), "too many empty files"),
+    "200 empty files in a tar": (
+        lambda: gzip.compress(b"".join(tar_member(f"{n}", b"") for n in range(200)) + END), "too many empty files",
+    ),
+    "a long name of 3 GiB": (
+        lambda: gzip.compress(header_of(3 << 30, tarfile.GNUTYPE_LONGNAME) + bytes(1 << 20)), "header of more than",
+    ),
+    "a pax header of 3 GiB": (
+        lambda: bz2.compress(header_of(3 << 30, tarfile.XHDTYPE) + bytes(1 << 20)), "header of more than",
+    ),
+    "a header of more bytes than there are": (lambda: header_of(1 << 40, tarfile.XHDTYPE) + END, "header of more than"),
+    "a tar bomb": (lambda: gzip.compress(tar_member("train/a", bytes(1 << 23)) + END), "more than 100 times"),
+    "a bomb after the end": (lambda: gzip.compress(TAR + bytes(1 << 24)), "more than 100 times"),
+    "a sparse file": (lambda: header_of(0, tarfile.GNUTYPE_SPARSE) + END, "refused|damaged"),
+    "xz with a large dictionary": (
+        lambda: lzma.compress(TAR, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 4 << 20}]), "Memory usage limit",
+    ),
+    "one name twice": (lambda: zipped(("train/a", b"1"), ("train/a", b"2")), "train/a is in it twice"),
+    "a file and a folder": (lambda: zipped(("train", b"1"), ("train/a", b"2")), "is a file and a folder|cannot be"),
+    "a zip without its end": (lambda: zipped(("train/a", b"1" * 5000))[:-200], "cut short .a zip without its end"),
+    "a name that is no UTF-8": (
+        lambda: zipped((zipfile.ZipInfo("ü"), b"1")).replace("ü".encode(), b"\xff\xfe"), "damaged|unpacked outside",
+    ),
+    "no name": (lambda: tar_member("") + END, "is no name of a file|damaged"),
+    "a web page": (lambda: b"<html>" + b" " * 600, "neither zip nor tar"),
+    "nothing": (lambda: b"", "neither zip nor tar"),
+}  # fmt: skip
+
+
+def make_tar(form: int, members: dict[str, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as packed:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_archives_are_one_line_and_leave_nothing(
+    tmp_path: Path, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, value in {"_FREE_RATIO": 1 << 22, "_MOST_EMPTY": 100, "_XZ_MEMORY": 1 << 20}.items():
+        monkeypatch.setattr(archives, limit, value)
+    content, message = HOSTILE[case]
+    (tmp_path / "data.bin").write_bytes(content())
+    with pytest.raises(DataError, match=f"data.bin.*({message})") as error:
+        unpack(tmp_path / "data.bin", tmp_path / "in/set")
+    assert "\n" not in str(error.value) and len(str(error.value)) < 600
+    assert not (tmp_path / "in").exists() or list((tmp_path / "in").iterdir()) == []
+
+
+PACK = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
+
+
+@pytest.mark.parametrize("kind", PACK)
+def test_tars_of_every_kind_are_read(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a").write_bytes(PACK[kind](TAR))
+    unpack(tmp_path / "a", tmp_path / "set")
+    assert tree(tmp_path / "set") == PIECES
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        (tmp_path / "b").write_bytes(PACK[kind](make_tar(form, {f"train/{'n' * 80}/{'m' * 80}.jpg": b"long"})))
+        unpack(tmp_path / "b", tmp_path / f"set {form}")
+
+
+def test_a_tar_that_ends_in_a_zip_is_a_tar_and_a_lone_split_stays(tmp_path: Path) -> None:
+    members = {"Training/cat/1.jpg": b"one", "Training/more.zip": zipped(("x", b"y"))}
+    (tmp_path / "a").write_bytes(make_tar(tarfile.USTAR_FORMAT, members))
+    unpack(tmp_path / "a", tmp_path / "set")
+    assert tree(tmp_path / "set") == members
+
+
+@pytest.mark.parametrize("kind", [*PACK, "zip"])
+def test_an_archive_cut_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
+    """At the ends of members too, where nothing but the missing end tells."""
+    whole = zipped(*PIECES.items()) if kind == "zip" else PACK[kind](TAR)
+    step = 512 * 7 if kind == "tar" else len(whole) // 16
+    for end in range(0, len(whole) - 1024, step):
+        (tmp_path / "a").write_bytes(whole[:end])
+        with pytest.raises(DataError, match="damaged|cut short|neither zip nor tar"):
+            unpack(tmp_path / "a", tmp_path / "set")
+        assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("kind", [*(kind for kind in PACK if kind != "tar"), "zip"])
+def test_a_flipped_byte_is_noticed_wherever_there_is_a_checksum(tmp_path: Path, kind: str) -> None:
+    whole = zipped(*PIECES.items()) if kind == "zip" else PACK[kind](TAR)
+    for place in range(40, len(whole), len(whole) // 16):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        (tmp_path / "a").write_bytes(damaged)
+        with contextlib.suppress(DataError):  # a header's date is covered by no checksum of a zip
+            unpack(tmp_path / "a", tmp_path / f"set {place}")
+            assert tree(tmp_path / f"set {place}") == PIECES

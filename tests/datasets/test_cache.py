@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -28,6 +30,14 @@ def make(value: int = 7) -> Splits:
     soft = np.full((5, 2), 0.5, np.float32)
     part = ImageSet.of(images, np.array([0, 1, 0, 1, 1]), ("no", "yes"), soft)
     return Splits(train=part, test=ImageSet.of(images[:2], np.array([0, 1]), ("no", "yes")), notes=("a note",))
+
+
+def make_all() -> Splits:
+    """With everything that an entry can hold."""
+    made = make()
+    names = np.array(["a", "b", "ü", "d", "e"])
+    train = dataclasses.replace(made.train, names=names, human_labels={"worse": np.arange(5)}, first_code=1)
+    return dataclasses.replace(made, train=train)
 
 
 def refuse() -> Splits:
@@ -93,6 +103,32 @@ def test_a_damaged_entry_is_built_again(tmp_path: Path, name: str, damage: Calla
     assert np.array_equal(splits.train.images, make().train.images)
     assert cached("thing", KEY, tmp_path, refuse).train.labels.tolist() == [0, 1, 0, 1, 1]
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["meta.json", *(f"train.{part}.npy" for part in ("images", "labels", "soft_labels", "names", "human_worse"))],
+)
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, name: str) -> None:
+    cached("thing", KEY, tmp_path, make_all)
+    content = (entry(tmp_path) / name).read_bytes()
+    for place in range(0, len(content), max(1, len(content) // 25)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        (entry(tmp_path) / name).write_bytes(damaged)
+        with pytest.raises(AssertionError, match="built again"):
+            cached("thing", KEY, tmp_path, refuse)
+    (entry(tmp_path) / name).write_bytes(content)
+    assert cached("thing", KEY, tmp_path, refuse).train.human_labels["worse"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_an_entry_of_the_first_release_is_still_read(tmp_path: Path) -> None:
+    """It has no digests: gigabytes of images are not decoded again for them."""
+    cached("thing", KEY, tmp_path, make_all)
+    meta = json.loads((entry(tmp_path) / "meta.json").read_text())
+    del meta["digest"], meta["digests"]
+    (entry(tmp_path) / "meta.json").write_text(json.dumps(meta))
+    assert cached("thing", KEY, tmp_path, refuse).train.soft_labels is not None
 
 
 def test_a_failing_build_leaves_nothing(tmp_path: Path) -> None:

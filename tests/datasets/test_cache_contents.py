@@ -41,6 +41,13 @@ def test_images_that_were_made_in_the_cache_are_kept_not_copied(tmp_path: Path) 
     assert sorted(path.name for path in entry(tmp_path).iterdir() if "any" in path.name) == []
 
 
+def test_a_relative_data_folder_keeps_one_copy_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cached_in("thing", KEY, Path("data"), mapped)
+    left = sorted(path.name for path in entry(tmp_path / "data").iterdir())
+    assert not [name for name in left if "any" in name] and "train.images.npy" in left
+
+
 def test_a_part_of_a_map_is_copied(tmp_path: Path) -> None:
     def build(folder: Path) -> Splits:
         splits = mapped(folder)

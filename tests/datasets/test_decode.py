@@ -144,6 +144,42 @@ def test_a_broken_file_is_one_line_that_names_it(tmp_path: Path, kind: str) -> N
     assert "\n" not in str(error.value) and len(str(error.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0, 255), "values are 0 to 255: which value is white is not known"),
+        ((9, 4095), "values are 9 to 4,095"),
+        ((0, 65535), None),
+        ((0, 0), None),
+        ((0, 4096), None),
+    ],
+)
+def test_images_of_more_than_8_bits_are_scaled_or_refused_never_black(
+    tmp_path: Path, values: tuple[int, int], message: str | None
+) -> None:
+    deep = np.full((8, 8), values[0], np.uint16)
+    deep[4:] = values[1]
+    path = saved(Image.fromarray(deep), tmp_path / "deep.png")
+    if message is None:
+        assert one(path, Look(channels=1))[..., 0].tolist() == (deep >> 8).tolist()
+        return
+    with pytest.raises(DataError, match=f"deep.png: .*{message}.*convert the files to 8 bits"):
+        one(path)
+
+
+def test_numbers_beyond_16_bits_are_refused(tmp_path: Path) -> None:
+    path = saved(Image.fromarray(np.full((4, 4), 70_000, np.int32)), tmp_path / "deep.tif")
+    with pytest.raises(DataError, match="70,000 to 70,000"):
+        one(path)
+
+
+def test_pipes_and_folders_are_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    for name, message in (("x.png", "no regular file"), (".", "no regular file"), ("y.png", "missing")):
+        with pytest.raises(DataError, match=message):
+            one(tmp_path / name)
+
+
 def test_an_image_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decode, "_MOST_PIXELS", 16 * 24 - 1)
     with pytest.raises(DataError, match="24 x 16 pixels: refused as a decompression bomb"):
@@ -189,6 +225,13 @@ def test_a_full_disk_is_noticed_before_anything_is_written(tmp_path: Path, monke
     with pytest.raises(OSError) as error:
         new_map(tmp_path / "a.npy", (10, 4, 4, 3))
     assert error.value.errno == errno.ENOSPC
+
+
+def test_a_system_without_linux_calls_decodes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, images = many(tmp_path)
+    for name in ("posix_fallocate", "sched_getaffinity"):  # macOS
+        monkeypatch.delattr(os, name)
+    assert np.array_equal(decode_all(files, Look(), tmp_path / "out.npy", "test"), images)
 
 
 def test_parallel_work_covers_every_row_once() -> None:

@@ -212,6 +212,58 @@ def test_votes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         write_votes(tmp_path, [*votes[:-1], "PrivateTest,,4,0"]).load()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_votes_and_images_in_any_encoding_with_a_mark(tmp_path: Path, encoding: str) -> None:
+    dataset = write_votes(tmp_path, [f"{usage},,4,0,0,1,3,2,0,0,0,0" for usage in USAGES])
+    for name in ("fer2013new.csv", "fer2013.csv"):
+        path = tmp_path / "fer2013" / name
+        path.write_bytes(path.read_text().encode(encoding))
+    splits = dataset.load()
+    assert splits.train.soft_labels is not None and np.array_equal(splits.train.images[..., 0], IMAGES[TRAIN])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("fer2013new.csv", b"\xff\xfe\x00", "not utf-16"),
+        ("fer2013new.csv", "Usage,Émotion\n".encode("latin-1"), "not utf-8"),
+        ("fer2013new.csv", b"", "no column usage, anger"),
+        ("fer2013new.csv", VOTES.encode() + b"\n" + b"Training,,4,0,0,1,3,2,0,0,0,0\n" * 99, "17 or more rows for 16"),
+        (
+            "fer2013new.csv",
+            VOTES.encode() + b"\n" + b"Training,," + b"9" * 5000 + b",0,0,1,3,2,0,0,0,0\n" * 16,
+            "row 1: votes are not",
+        ),
+        ("fer2013.csv", b"\x89PNG\xff", "not utf-8"),
+        (
+            "fer2013.csv",
+            b"emotion,pixels,Usage\n" + b"9" * 5000 + b",1 2,Training\n",
+            "emotion '99999999999999999999' is",
+        ),
+        ("fer2013.csv", "emotion,pixels,Usage\n²,1 2,Training\n".encode(), "emotion '²' is not"),
+        ("fer2013.csv", b"emotion,pixels,Usage\n1," + b"9" * 5000 + b" 2,Training\n", "is not in 0..255"),
+    ],
+)
+def test_other_content_is_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    dataset = write_votes(tmp_path, [f"{usage},,4,0,0,1,3,2,0,0,0,0" for usage in USAGES])
+    (tmp_path / "fer2013" / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"{name}: .*{message}") as error:
+        dataset.load()
+    assert "\n" not in str(error.value) and len(str(error.value)) < 400
+
+
+def test_folders_in_capitals_with_a_validation_folder(tmp_path: Path) -> None:
+    for split, offset in (("Training", 0), ("Validation", 100), ("Testing", 200)):
+        for label, name in enumerate(FOLDER_NAMES["other"]):
+            (tmp_path / "fer2013" / split / name).mkdir(parents=True)
+            Image.new("L", (48, 48), offset + label).save(tmp_path / "fer2013" / split / name / "1.png")
+    splits = FER2013(tmp_path).load()
+    shown = {name: part.images[:, 0, 0, 0] - part.labels for name, part in splits.parts()}
+    assert {name: set(values.tolist()) for name, values in shown.items()} == {
+        "train": {0}, "validation": {100}, "test": {200},
+    }  # fmt: skip
+
+
 def test_moving_the_data_changes_no_fingerprint_and_an_edit_is_seen(tmp_path: Path) -> None:
     first = LAYOUTS["csv"](tmp_path / "a").load()
     (tmp_path / "a").rename(tmp_path / "b")

@@ -14,7 +14,7 @@ import pytest
 from common.errors import UserError
 from datasets.base import ImageSet
 from datasets.errors import DataError
-from datasets.images.pickles import read_pickle
+from datasets.images.arrays import read_pickle
 from datasets.noise import add_noise, asymmetric, check_noise, confusion, identity, parse
 from datasets.registry import DATASETS
 from tests.datasets import miniatures as mini
@@ -156,6 +156,37 @@ def test_a_published_list_is_matched_by_file_name(tmp_path: Path, aligned: str, 
     assert np.flatnonzero(noisy.mask).tolist() == [row] and noisy.labels[row] == 0 and noisy.ratio == 1 / 14
 
 
+WRITTEN = {  # how a published list writes file and label of train image i of class c
+    "as RAF-DB": "train_{i:05d}.jpg {code}",
+    "absolute paths": "/home/somebody/raf/Image/aligned/train_{i:05d}_aligned.jpg {code}",
+    "Windows' paths with blanks": r"C:\\My Data\\train_{i:05d}.jpg {code}",
+    "commas": "aligned/train_{i:05d}.jpg,{code}",
+    "tabs": "train_{i:05d}.jpg\t{code}",
+}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("written", WRITTEN)
+def test_published_lists_as_people_write_them(tmp_path: Path, written: str, first: int) -> None:
+    train = raf(tmp_path)
+    labels = [6 - i % 7 for i in range(14)]
+    text = "\n".join(WRITTEN[written].format(i=i + 1, code=label + first) for i, label in enumerate(labels))
+    (tmp_path / "n.txt").write_text(text)
+    noisy = add_noise(train, f"file:{tmp_path / 'n.txt'}", 0.0, 0)
+    given = {name: labels[int(name[6:11]) - 1] for name in train.names.tolist()}
+    assert noisy.labels.tolist() == [given[name] for name in train.names.tolist()]
+    assert noisy.notes == (() if first else ("n.txt: its labels count from 0, not from 1 as the data set's own do",))
+
+
+def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        for split in ("train", "test"):
+            mini.put(tmp_path / f"pets/{split}/{name}/1.png", 1)
+    train = DATASETS.load("folder:pets")(tmp_path).load().train
+    (tmp_path / "n.txt").write_text("/a/b/train/cat/1.png 1\n/a/b/train/dog/1.png 0\n")
+    assert add_noise(train, f"file:{tmp_path / 'n.txt'}", 0.0, 0).labels.tolist() == [1, 0]
+
+
 def test_a_list_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     train = raf(tmp_path)
     path = tmp_path / "n.txt"
@@ -164,6 +195,9 @@ def test_a_list_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         ("train_00001.jpg 9\n", r"line 1: label '9' of train_00001.jpg is not one of 1\.\.7"),
         ("train_00001.jpg 1\ntrain_00001.jpg 2\n", "two different labels for train_00001.jpg"),
         ("train_00001.jpg\n", "not a file name and a label"),
+        ("train_00001.jpg 0\ntrain_00002.jpg 7\n", r"line 2: label '7' of train_00002.jpg is not one of 0\.\.6"),
+        ("train_00001.jpg " + "9" * 5000, "line 1: label '99999999999999999999' of"),
+        ("train_00001.jpg ²", "label '²'"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):

@@ -109,3 +109,31 @@ def test_show_marks_flipped_labels(tmp_path: Path) -> None:
     assert red(tmp_path / "noisy.png") > 40 * 4 * 90  # forty frames of 96 pixels a side, three wide
     with pytest.raises(UserError, match="valid: a file ending in .png"):
         data_verbs.show("digits", tmp_path, tmp_path / "a.txt")
+
+
+def test_a_plan_prints_what_must_be_known_of_the_data_and_refuses_a_list_that_does_not_fit(bench, tmp_path) -> None:
+    for split in ("Train", "Test"):
+        for label, name in enumerate(("cat", "dog")):
+            for i in range(3):
+                mini.put(tmp_path / f"pets, all/{split}/{name}/{i}.png", label)
+    (tmp_path / "pets, all/Train/cat/notes.txt").write_text("hello")
+    names = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(3)]
+    (tmp_path / "list.txt").write_text("".join(f"/somewhere/{name} {i % 2}\n" for i, name in enumerate(names)))
+    plan = (
+        "run",
+        "--datasets",
+        r"folder:pets\, all",
+        "--methods",
+        "baseline",
+        "--recipe",
+        "quick",
+        "--dry-run",
+        "--seeds=1",
+    )
+    done = bench(*plan, "--noise", "file:list.txt")
+    assert done.returncode == 0, done.stderr
+    assert "note: folder: left out: 1 files that are no images (e.g. cat/notes.txt)" in done.stdout
+    (tmp_path / "list.txt").write_text(f"{names[0]} 1\n")
+    done = bench(*plan, "--noise", "file:list.txt")
+    assert done.returncode == 2 and "no label for 5 of 6 training images" in done.stderr
+    assert "Traceback" not in done.stderr and not (tmp_path / "runs").exists()
