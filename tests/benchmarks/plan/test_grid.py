@@ -130,7 +130,7 @@ def test_the_paper_recipe_is_the_papers():
 def test_table1_falls_back_to_its_stand_in(tmp_path):
     request = plan.from_suite(suite.load("table1"), tmp_path)
     assert request.datasets == ("faces",)
-    assert request.seeds == (0, 1, 2) and [noise.ratio for noise in request.noise] == [0.1, 0.2, 0.3]
+    assert request.seeds == (0,) and [noise.ratio for noise in request.noise] == [0.1, 0.2, 0.3]
 
 
 def test_seeds_are_outermost_so_a_table_fills_evenly(specs):
