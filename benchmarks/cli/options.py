@@ -51,6 +51,7 @@ def parser() -> Parser:
     _retry(verbs.add_parser("retry", help="run the failed and the stale runs again, each from its last checkpoint"))
     runs(verbs.add_parser("cancel", help="stop the SLURM jobs that were submitted from this runs folder"))
     _data(verbs.add_parser("data", help="data sets: list, check, prepare, show"))
+    _predict(verbs.add_parser("predict", help="a finished run on your own images: a table, a contact sheet"))
     _report(verbs.add_parser("report", help="tables from finished runs"))
     _release(verbs.add_parser("release", help="finished runs as records to commit (docs/reports.md)"))
     return top
@@ -218,3 +219,26 @@ def _release(verb: Parser) -> None:
     into = Path("reports/released")
     verb.add_argument("--into", type=Path, default=into, metavar="DIR", help=f"where they go ({into})")
     verb.add_argument("--dirty", action="store_true", help="runs made with uncommitted changes, too")
+
+
+def _applied(verb: Parser) -> None:
+    """A finished run, and where it works."""
+    verb.add_argument("--best", metavar="METHOD", help="instead of RUN: the method's run of highest test accuracy")
+    verb.add_argument("--dataset", metavar="NAME", help="of --best: trained on this data set")
+    verb.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
+    runs(verb)
+    plugin(verb)
+
+
+def _predict(verb: Parser) -> None:
+    verb.add_argument(
+        "items", nargs="+", metavar="RUN IMAGES", help="a run's folder or id, then image files or folders"
+    )
+    _applied(verb)
+    out = Path("predictions.csv")
+    verb.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"the table ({out})")
+    verb.add_argument("--html", type=Path, metavar="FILE", help="also a contact sheet, the most uncertain first")
+    verb.add_argument("--reject", type=float, metavar="PERCENT", help="mark what is as uncertain as the most uncertain "
+                      "PERCENT of the run's own test images")  # fmt: skip
+    by = "rank and reject by the method's own uncertainty (own) or by 1 - max softmax (free)"
+    verb.add_argument("--by", choices=("own", "free"), default="own", help=by)

@@ -69,9 +69,17 @@ def data(flags: argparse.Namespace) -> int:
     return 0
 
 
+def predict(flags: argparse.Namespace) -> int:
+    """`bench.py predict`."""
+    from benchmarks.cli import apply
+
+    return apply.predict(flags)
+
+
 VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "list": list_,
     "status": status,
     "cancel": cancel,
     "data": data,
+    "predict": predict,
 }

@@ -19,7 +19,7 @@ PROTOCOL = 2  # 2: DUL reads its branch as log variance; partners are drawn with
 
 # Settings that came after the first release, with their defaults: at those they are no part of a run's identity, so
 # that every run keeps the id that it had before there were such settings.
-ADDED_LATER: dict[str, Any] = {"noise_seed": None, "recipe.compile": False}
+ADDED_LATER: dict[str, Any] = {"noise_seed": None, "recipe.compile": False, "fold": None}
 
 
 class Noise(BaseModel):
@@ -51,6 +51,14 @@ class RunSpec(BaseModel):
     members: tuple[RunSpec, ...] = ()  # finished runs whose networks this one takes instead of training
     noise_seed: int | None = None  # set in such a member: the seed of its label noise, that of the run it is for
 
+    # (k, K): trains on all of the training set but part k of K, and is measured on that part (`data suspects`).
+    fold: tuple[int, int] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers stand for its method: not a part of another run, nor trained on a part of the data."""
+        return self.noise_seed is None and self.fold is None
+
     @cached_property
     def run_id(self) -> str:
         """Eight hex digits of the resolved settings' hash."""
@@ -70,4 +78,5 @@ class RunSpec(BaseModel):
     def __str__(self) -> str:
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())
         of = "" if self.noise_seed is None else f" (labels of seed {self.noise_seed})"
+        of += f" (without part {self.fold[0] + 1} of {self.fold[1]})" if self.fold else ""
         return f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}"
