@@ -84,6 +84,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = list(argv)
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
         arguments.insert(0, "run")
+    if arguments[:2] == ["data", "suspects"]:  # a verb of its own: its flags are those of `run`
+        arguments[:2] = ["suspects"]
     try:
         flags = parser().parse_args(arguments or ["--help"])
         return {**VERBS, "run": run, "retry": run, "report": report, "release": release}[flags.verb](flags)

@@ -74,7 +74,7 @@ class Session:
         sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
         specs = plan.resolve(request, sources, flags.weights)
-        return cls._made(flags, specs, sources, weights)
+        return cls.of(flags, specs, sources, weights)
 
     @classmethod
     def again(cls, flags: argparse.Namespace) -> Session:
@@ -100,12 +100,11 @@ class Session:
         data = flags.data or next((launch.data for launch in launches), Path("data"))
         typed = {key: value for launch in launches for key, value in launch.typed.items()}
         weights = flags.weights or next((launch.weights for launch in launches if launch.weights), None)
-        return cls._made(flags, specs, Sources(data.resolve(), typed), weights)
+        return cls.of(flags, specs, Sources(data.resolve(), typed), weights)
 
     @classmethod
-    def _made(
-        cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None
-    ) -> Session:
+    def of(cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None) -> Session:
+        """These runs, done as the flags say. Raises UserError."""
         if flags.wait and not flags.slurm:
             raise UserError("--wait: only with --slurm; runs on this machine are followed anyway")
         plugins = tuple(path.resolve() for path in flags.plugin)
