@@ -88,6 +88,8 @@ def main(argv: Sequence[str]) -> int:
     arguments = list(argv)
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
         arguments.insert(0, "run")
+    if arguments[:2] == ["data", "suspects"]:  # a verb of its own: its flags are those of `run`
+        arguments[:2] = ["suspects"]
     with guarded() as output:
         code = _verb(arguments or ["--help"])
         output.flush()

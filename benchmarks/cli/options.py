@@ -59,7 +59,9 @@ def parser() -> Parser:
     _status(verbs.add_parser("status", help="what is queued, running, done, failed, stale"))
     _retry(verbs.add_parser("retry", help="run the failed and the stale runs again, each from its last checkpoint"))
     runs(verbs.add_parser("cancel", help="stop the SLURM jobs that were submitted from this runs folder"))
-    _data(verbs.add_parser("data", help="data sets: list, check, prepare, show"))
+    _data(verbs.add_parser("data", help="data sets: list, check, prepare, show, suspects"))
+    _suspects(verbs.add_parser("suspects", help="the same as `data suspects`: which labels of a data set are wrong"))
+    _predict(verbs.add_parser("predict", help="a finished run on your own images: a table, a contact sheet"))
     _report(verbs.add_parser("report", help="tables from finished runs"))
     _release(verbs.add_parser("release", help="finished runs as records to commit (docs/reports.md)"))
     return top
@@ -208,7 +210,7 @@ def _status(verb: Parser) -> None:
 
 
 def _data(verb: Parser) -> None:
-    verb.add_argument("action", choices=("list", "check", "prepare", "show"))
+    verb.add_argument("action", choices=("list", "check", "prepare", "show", "suspects"))
     verb.add_argument("name", nargs="?", metavar="NAME", help="a data set (all of them for `list`)")
     verb.add_argument("--from", dest="archive", type=path, metavar="FILE", help="prepare: unpack your download first")
     verb.add_argument(
@@ -249,3 +251,54 @@ def _release(verb: Parser) -> None:
     into = Path("reports/released")
     verb.add_argument("--into", type=folder, default=into, metavar="DIR", help=f"where they go ({into})")
     verb.add_argument("--dirty", action="store_true", help="runs made with uncommitted changes, too")
+
+
+def _applied(verb: Parser) -> None:
+    """A finished run, and where it works."""
+    verb.add_argument("--best", metavar="METHOD", help="instead of RUN: the method's run of highest test accuracy")
+    verb.add_argument("--dataset", metavar="NAME", help="of --best: trained on this data set")
+    verb.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
+    runs(verb)
+    plugin(verb)
+
+
+def _predict(verb: Parser) -> None:
+    verb.add_argument(
+        "items", nargs="+", metavar="RUN IMAGES", help="a run's folder or id, then image files or folders"
+    )
+    _applied(verb)
+    out = Path("predictions.csv")
+    verb.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"the table ({out})")
+    verb.add_argument("--html", type=Path, metavar="FILE", help="also a contact sheet, the most uncertain first")
+    verb.add_argument("--reject", type=float, metavar="PERCENT", help="mark what is as uncertain as the most uncertain "
+                      "PERCENT of the run's own test images")  # fmt: skip
+    by = "rank and reject by the method's own uncertainty (own) or by 1 - max softmax (free)"
+    verb.add_argument("--by", choices=("own", "free"), default="own", help=by)
+
+
+def _suspects(verb: Parser) -> None:
+    verb.prog = "bench.py data suspects"
+    verb.add_argument("name", metavar="NAME", help="a data set; folder:PATH for your own")
+    what = verb.add_argument_group("what judges the labels: K networks, each without one part of the training set")
+    what.add_argument("--folds", type=int, default=3, metavar="K", help="parts (3)")
+    what.add_argument("--methods", default="baseline", metavar="A,B", help="methods (baseline)")
+    recipe(what, f"{', '.join(RECIPES.names())}, or FILE.toml (real data: paper; embedded data: quick)")
+    what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
+    what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's")
+    what.add_argument("--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting")
+    weights(what, "pretrained ResNet-18 (state dict or .safetensors)")
+    what.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs (0)")
+    plugin(what)
+    known = verb.add_argument_group("how good the ranking is")
+    known.add_argument("--noise", metavar="KIND", help="flip labels first (0.3, asymmetric:0.4, human:worse ...)")
+    known.add_argument(
+        "--clean", type=Path, metavar="FILE", help="the right labels, where somebody has looked (a list)"
+    )
+    known.add_argument("--cleanlab", action="store_true", help="a column with cleanlab's filter (pip install cleanlab)")
+    how = verb.add_argument_group("how and where")
+    data(how)
+    runs(how)
+    how.add_argument("--out", type=Path, metavar="DIR", help="where the tables and pictures go (suspects/NAME)")
+    execution(how)
+    how.add_argument("--force", action="store_true", help="do finished runs again; the old ones are kept aside")
+    slurm(verb.add_argument_group(SLURM_GROUP))

@@ -81,7 +81,7 @@ class Session:
         sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
         specs = plan.resolve(request, sources, flags.weights)
-        session = cls._made(flags, specs, sources, weights)
+        session = cls.of(flags, specs, sources, weights)
         if request.recipe or request.real_recipe == "paper":
             return session
         published = plan.resolve(replace(request, real_recipe="paper"), sources, flags.weights)
@@ -115,12 +115,11 @@ class Session:
         data = flags.data or next((launch.data for launch in launches), Path("data"))
         typed = {key: value for launch in launches for key, value in launch.typed.items()}
         weights = flags.weights or next((launch.weights for launch in launches if launch.weights), None)
-        return cls._made(flags, specs, Sources(data.resolve(), typed), weights)
+        return cls.of(flags, specs, Sources(data.resolve(), typed), weights)
 
     @classmethod
-    def _made(
-        cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None
-    ) -> Session:
+    def of(cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None) -> Session:
+        """These runs, done as the flags say. Raises UserError."""
         slurm = SlurmSettings.from_flags(flags)  # also without --slurm: a value that is not valid is named
         if not flags.slurm and (unused := _only_on_slurm(flags)):
             raise UserError(f"{unused}: only with --slurm; runs on this machine are followed anyway")

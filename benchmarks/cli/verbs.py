@@ -51,6 +51,8 @@ def data(flags: argparse.Namespace) -> int:
     from benchmarks.plan.plugins import load_plugins
 
     load_plugins(flags.plugin)
+    if flags.action == "suspects":
+        raise UserError("data suspects: flags stand after it: python bench.py data suspects NAME --folds 3 ...")
     if flags.action == "list":
         print(verbs.listing(flags.data, [flags.name] if flags.name else ()))
         return 0
@@ -69,9 +71,25 @@ def data(flags: argparse.Namespace) -> int:
     return 0
 
 
+def predict(flags: argparse.Namespace) -> int:
+    """`bench.py predict`."""
+    from benchmarks.cli import apply
+
+    return apply.predict(flags)
+
+
+def suspects(flags: argparse.Namespace) -> int:
+    """`bench.py data suspects`."""
+    from benchmarks.cli import suspects as verb
+
+    return verb.suspects(flags)
+
+
 VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "list": list_,
     "status": status,
     "cancel": cancel,
     "data": data,
+    "predict": predict,
+    "suspects": suspects,
 }

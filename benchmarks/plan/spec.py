@@ -30,6 +30,7 @@ ADDED_LATER: dict[str, Any] = {
     "recipe.sampler": "shuffle",
     "recipe.protocol": "common",
     "config.pool": "global",
+    "fold": None,
 }
 
 
@@ -66,6 +67,14 @@ class RunSpec(BaseModel):
     members: tuple[RunSpec, ...] = ()  # finished runs whose networks this one takes instead of training
     noise_seed: int | None = None  # set in such a member: the seed of its label noise, that of the run it is for
 
+    # (k, K): trains on all of the training set but part k of K, and is measured on that part (`data suspects`).
+    fold: tuple[int, int] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its numbers stand for its method: not a part of another run, nor trained on a part of the data."""
+        return self.noise_seed is None and self.fold is None
+
     @cached_property
     def run_id(self) -> str:
         """Eight hex digits of the resolved settings' hash."""
@@ -83,6 +92,7 @@ class RunSpec(BaseModel):
     def __str__(self) -> str:
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())
         of = "" if self.noise_seed is None else f" (labels of seed {self.noise_seed})"
+        of += f" (without part {self.fold[0] + 1} of {self.fold[1]})" if self.fold else ""
         return f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}"
 
 

@@ -69,8 +69,12 @@ def assemble(spec: RunSpec, method: Method, splits: Splits, given: np.ndarray, d
     shape = (spec.recipe.batch_size, channels, size, size)
     compiled = spec.recipe.compile and not spec.members and compile_backbone(method.backbone, shape, precision)
     pipeline = recipe_pipeline(spec.recipe, channels, method.extra_augment)
-    evaluator = Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
-    return Assembled(method, pipeline, data, precision, evaluator, compiled)
+    return Assembled(method, pipeline, data, precision, evaluator(spec, method, pipeline, precision), compiled)
+
+
+def evaluator(spec: RunSpec, method: Method, pipeline: Pipeline, precision: Precision) -> Evaluator:
+    """What predicts with a run's method: while it trains and, from its weights, ever after."""
+    return Evaluator(method, pipeline, precision, seed_for(spec.seed, "evaluation"))
 
 
 def label_noise(spec: RunSpec, train: ImageSet, sources: Sources) -> NoisyLabels:
@@ -94,13 +98,18 @@ def recipe_pipeline(recipe: Recipe, channels: int, extra: Sequence[Mapping[str, 
 
 def build_method(spec: RunSpec, train: ImageSet) -> Method:
     """The method of a run, freshly initialised from the run's seed, on the CPU; without pretrained weights."""
+    return create_method(spec, len(train.class_names), train.images.shape[1], train.images.shape[3])
+
+
+def create_method(spec: RunSpec, num_classes: int, side: int, channels: int) -> Method:
+    """As `build_method`, for images of `side` pixels that are not at hand."""
     torch.manual_seed(seed_for(spec.seed, "init"))
     return methods.create(
         spec.method,
-        num_classes=len(train.class_names),
+        num_classes=num_classes,
         backbone=spec.recipe.backbone,
-        image_size=spec.recipe.input_size(train.images.shape[1]),
-        channels=train.images.shape[3],
+        image_size=spec.recipe.input_size(side),
+        channels=channels,
         **spec.config,
     )
 

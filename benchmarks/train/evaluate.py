@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,11 @@ from methods.core.base import Method, Prediction
 
 View = Literal["single", "ten_crop"]
 EVALUATION_BATCH = 512  # images a forward pass; ten crops count as ten
+
+
+def batch(view: View) -> int:
+    """Images a batch of evaluation."""
+    return EVALUATION_BATCH // 10 if view == "ten_crop" else EVALUATION_BATCH
 
 
 @dataclass(frozen=True)
@@ -52,16 +58,17 @@ class Evaluator:
     def __init__(self, method: Method, pipeline: Pipeline, precision: Precision, seed: int) -> None:
         self.method, self.pipeline, self.precision, self.seed = method, pipeline, precision, seed
 
-    @torch.inference_mode()
     def predict(self, loader: Loader, view: View) -> Outputs:
         """Predictions for every image. Ten crops are averaged: logits as in FER2013's public setting, and likewise
         uncertainty and features."""
+        return self.predict_batches((raw for raw, _ in loader.batches(torch.arange(len(loader)), batch(view))), view)
+
+    @torch.inference_mode()
+    def predict_batches(self, batches: Iterable[Tensor], view: View) -> Outputs:
+        """Predictions for batches of at least one image, [B, C, H, W] uint8 on the device, of `batch(view)` each."""
         self.method.eval()
         torch.manual_seed(self.seed)
-        parts: list[Prediction] = []
-        size = EVALUATION_BATCH // 10 if view == "ten_crop" else EVALUATION_BATCH
-        for raw, _ in loader.batches(torch.arange(len(loader)), size):
-            parts.append(self._ten_crop(raw) if view == "ten_crop" else self._one(self.pipeline.test(raw)))
+        parts = [self._ten_crop(raw) if view == "ten_crop" else self._one(self.pipeline.test(raw)) for raw in batches]
         return Outputs(
             logits=_join([p.logits for p in parts], np.float32),
             uncertainty=_join([p.uncertainty for p in parts], np.float32),

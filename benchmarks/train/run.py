@@ -17,6 +17,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train import results
 from benchmarks.train.build import Assembled, adopt_members, assemble, build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
+from benchmarks.train.folds import leave_out
 from benchmarks.train.trainer import Fitted, Trainer
 from common.errors import UserError
 from datasets.base import Splits
@@ -58,6 +59,7 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
         torch.cuda.set_per_process_memory_fraction(context.memory_share, device)
     splits = context.sources.dataset(spec.dataset).load(spec.recipe.image_size)
     noisy = label_noise(spec, splits.train, context.sources)
+    splits, noisy = leave_out(spec, splits, noisy)
     ready = assemble(spec, _method(spec, context, splits), splits, noisy.labels, device)
     fitted = _adopted(spec, ready, folder) if spec.members else Trainer(spec, ready, folder).run()
     results.write(spec, context, folder, splits, noisy, ready, fitted, started)

@@ -193,7 +193,7 @@ def load(runs_roots: Sequence[Path], released: Sequence[Path] = ()) -> Loaded:
         for folder in Store(roots[resolved]).folders():
             try:
                 record = read_record(folder.record)
-                if record.spec.noise_seed is not None:  # an ensemble's member is not one more seed of its method
+                if not record.spec.is_whole:  # an ensemble's member or a fold is not one more seed of its method
                     continue
                 row = _row(folder.path, record, resolved in shared)
             except FileNotFoundError:

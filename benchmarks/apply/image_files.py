@@ -1,0 +1,117 @@
+"""Image files of one's own through a trained network: decoded as for training, block after block."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from joblib import cpu_count
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor
+
+from benchmarks.apply.predictions import Predictions
+from benchmarks.train.evaluate import batch
+from common.errors import UserError
+from datasets.errors import DataError
+from datasets.images.decode import Look, decode
+from datasets.images.listing import ImageFile, images_below
+
+if TYPE_CHECKING:
+    from benchmarks.apply.trained import Trained
+
+BLOCKS_AHEAD = 2  # blocks decoded while the network is at one: a folder of any size fits into memory
+
+
+def image_paths(paths: Sequence[str | Path]) -> list[Path]:
+    """The files, and the images in the folders, each once and in the order given; a folder's in that of their names.
+
+    Raises UserError for a path that is not there and for a folder without images.
+    """
+    found: dict[Path, None] = {}
+    for given in paths:
+        path = Path(given).expanduser()
+        if path.is_dir():
+            inside = images_below(path)
+            if not inside:
+                raise UserError(f"{path}: no image in this folder, nor in those below it")
+            found |= dict.fromkeys(inside)
+        elif path.exists():
+            found[path] = None
+        else:
+            raise UserError(f"{path}: no such file or folder")
+    if not found:
+        raise UserError("no images: give files or folders")
+    return list(found)
+
+
+def predict_files(trained: Trained, paths: Sequence[str | Path]) -> Predictions:
+    """What the network says of every file that is an image; the others are kept with the reason."""
+    files = image_paths(paths)
+    view = trained.spec.recipe.test_view
+    kept: list[Path] = []
+    unreadable: dict[Path, str] = {}
+
+    def batches() -> Iterator[Tensor]:
+        for images in _decoded(files, trained.look, batch(view), kept, unreadable):
+            yield torch.from_numpy(images).to(trained.device).permute(0, 3, 1, 2)
+
+    started = time.perf_counter()
+    source = batches()
+    first = next(source, None)  # an evaluator predicts at least one batch
+    if first is None:
+        some = "; ".join(list(unreadable.values())[:3])
+        raise UserError(f"none of {len(files):,} files can be read as an image: {some}")
+
+    def all_of_them() -> Iterator[Tensor]:
+        yield first
+        yield from source
+
+    outputs = trained.evaluator.predict_batches(all_of_them(), view)
+    seconds = time.perf_counter() - started
+    return Predictions(trained, tuple(kept), outputs, unreadable, seconds)
+
+
+def _decoded(
+    files: Sequence[Path], look: Look, size: int, kept: list[Path], unreadable: dict[Path, str]
+) -> Iterator[np.ndarray]:
+    """Blocks of up to `size` images [N, S, S, C]; their files are added to `kept`, the others to `unreadable`."""
+    blocks = [files[start : start + size] for start in range(0, len(files), size)]
+    with ThreadPoolExecutor(cpu_count()) as pool, _bar(len(files)) as advance:
+        waiting: list[list[Future[np.ndarray | str]]] = []
+        for number in range(len(blocks)):
+            ahead = blocks[number + len(waiting) : number + 1 + BLOCKS_AHEAD]
+            waiting += [[pool.submit(_image_or_reason, path, look) for path in block] for block in ahead]
+            images = []
+            for path, future in zip(blocks[number], waiting.pop(0), strict=True):
+                result = future.result()
+                if isinstance(result, str):
+                    unreadable[path] = result
+                else:
+                    kept.append(path)
+                    images.append(result)
+            if images:
+                yield np.stack(images)
+            advance(len(blocks[number]))
+
+
+def _image_or_reason(path: Path, look: Look) -> np.ndarray | str:
+    try:
+        return decode(ImageFile(path), look)
+    except DataError as error:
+        return str(error)
+
+
+@contextmanager
+def _bar(count: int) -> Iterator:
+    """A progress bar on stderr, where that is a terminal."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("predicting", total=count)
+        yield lambda done: bar.advance(task, done)

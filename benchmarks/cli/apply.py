@@ -1,0 +1,80 @@
+"""`bench.py predict` and `bench.py evaluate`: what a finished run says of other images."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.apply import find
+from benchmarks.launch.devices import devices
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.apply.trained import Trained
+
+SHOWN = 10  # unreadable files named on the terminal; the table has them all
+
+
+def predict(flags: argparse.Namespace) -> int:
+    """`bench.py predict RUN IMAGES...`. Returns 1 where some files could not be read."""
+    from benchmarks.apply import contact_sheet
+    from benchmarks.apply.image_files import image_paths
+    from benchmarks.apply.predictions import threshold
+
+    trained, images = _trained(flags, flags.items)
+    if flags.reject is not None:  # before anything is predicted
+        threshold(trained.test_uncertainty, flags.reject)
+    image_paths(images)
+    if flags.html:
+        contact_sheet.check_name(flags.html)
+    writable(flags.out, flags.html)
+    found = trained.predict_files(images)
+    found.to_csv(flags.out, flags.reject, flags.by)
+    print(f"{len(found.files):,} images in {found.seconds:.1f} s ({len(found.files) / found.seconds:,.0f} images/s)")
+    if flags.reject is not None:
+        count = int(found.rejected(flags.reject, flags.by).sum())
+        share = f"rejects {flags.reject:g} % of the run's own test images"
+        print(f"{count:,} rejected ({count / len(found.files):.1%}): above the uncertainty that {share}")
+    for reason in list(found.unreadable.values())[:SHOWN]:
+        print(f"not read: {reason}", file=sys.stderr)
+    if len(found.unreadable) > SHOWN:
+        print(f"not read: {len(found.unreadable) - SHOWN:,} more, in {flags.out}", file=sys.stderr)
+    print(f"written: {flags.out}")
+    if flags.html:
+        count = contact_sheet.write(flags.html, found, flags.reject, flags.by)
+        print(f"written: {flags.html} ({count:,} images)")
+    return 1 if found.unreadable else 0
+
+
+def _trained(flags: argparse.Namespace, items: list[str]) -> tuple[Trained, list[str]]:
+    """The run that is meant, and what else was named. Raises UserError."""
+    if flags.best:
+        folder, chosen = find.best(flags.best, flags.dataset, flags.runs)
+        print(chosen)
+        rest = items
+    elif flags.dataset:
+        raise UserError("--dataset: only with --best METHOD")
+    elif not items:
+        raise UserError(f"{flags.verb}: RUN is missing: a run's folder or id, or --best METHOD")
+    else:
+        folder, rest = find.finished(items[0], flags.runs), items[1:]
+    if flags.verb == "predict" and not rest:
+        raise UserError("predict: IMAGES are missing: files or folders, after the run")
+    from benchmarks.apply.trained import Trained
+
+    return Trained.load(folder, devices(flags.device)[0], flags.plugin), rest
+
+
+def writable(*paths: Path | None) -> None:
+    """Raise UserError, before the work is done, for a file that cannot be written."""
+    for path in paths:
+        if path is None:
+            continue
+        if path.is_dir():
+            raise UserError(f"{path}: is a folder; give a file's name")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path}: its folder cannot be made ({error.strerror})") from None
