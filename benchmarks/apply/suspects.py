@@ -14,7 +14,7 @@ from benchmarks.metrics.ranking import auroc
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
-from benchmarks.train.folds import parts
+from benchmarks.train.folds import parts, with_fold
 from common.errors import UserError
 from datasets.base import ImageSet
 
@@ -104,12 +104,7 @@ def precision_at(score: np.ndarray, wrong: np.ndarray, count: int) -> float:
 
 def folded(specs: Sequence[RunSpec], count: int) -> list[RunSpec]:
     """Every run as `count` runs, each without one part of the training set; members before what they are for."""
-    return [_with_fold(spec, (number, count)) for number in range(count) for spec in specs]
-
-
-def _with_fold(spec: RunSpec, fold: tuple[int, int]) -> RunSpec:
-    members = [_with_fold(member, fold).model_dump() for member in spec.members]
-    return RunSpec.model_validate({**spec.model_dump(), "members": members, "fold": fold})
+    return [with_fold(spec, (number, count)) for number in range(count) for spec in specs]
 
 
 def collect(

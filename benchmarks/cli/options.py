@@ -60,6 +60,7 @@ def parser() -> Parser:
     _retry(verbs.add_parser("retry", help="run the failed and the stale runs again, each from its last checkpoint"))
     runs(verbs.add_parser("cancel", help="stop the SLURM jobs that were submitted from this runs folder"))
     _data(verbs.add_parser("data", help="data sets: list, check, prepare, show, suspects"))
+    _tune(verbs.add_parser("tune", help="choose a recipe's learning rate, with the same budget for every method"))
     _suspects(verbs.add_parser("suspects", help="the same as `data suspects`: which labels of a data set are wrong"))
     _predict(verbs.add_parser("predict", help="a finished run on your own images: a table, a contact sheet"))
     _report(verbs.add_parser("report", help="tables from finished runs"))
@@ -274,6 +275,23 @@ def _predict(verb: Parser) -> None:
                       "PERCENT of the run's own test images")  # fmt: skip
     by = "rank and reject by the method's own uncertainty (own) or by 1 - max softmax (free)"
     verb.add_argument("--by", choices=("own", "free"), default="own", help=by)
+
+
+def _tune(verb: Parser) -> None:
+    verb.add_argument("name", metavar="NAME", help="a data set")
+    verb.add_argument("--methods", type=filled, default="baseline,scn,dul,conf,rul", metavar="A,B", help="methods")
+    verb.add_argument("--lr", type=filled, default="0.05,0.1,0.2", metavar="X,Y", help="rates (0.05,0.1,0.2)")
+    verb.add_argument("--seed", type=int, default=100, metavar="N", help="of the runs, 100 or more (100)")
+    recipe(verb, "whose learning rate is chosen (compact)")
+    verb.set_defaults(recipe="compact")
+    verb.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
+    page = Path("docs/protocol.md")
+    verb.add_argument("--out", type=path, default=page, metavar="FILE", help=f"whose section is written anew ({page})")
+    plugin(verb)
+    data(verb)
+    runs(verb)
+    execution(verb)
+    slurm(verb.add_argument_group(SLURM_GROUP))
 
 
 def _suspects(verb: Parser) -> None:

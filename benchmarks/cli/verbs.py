@@ -78,6 +78,13 @@ def predict(flags: argparse.Namespace) -> int:
     return apply.predict(flags)
 
 
+def tune(flags: argparse.Namespace) -> int:
+    """`bench.py tune`."""
+    from benchmarks.cli import tune as verb
+
+    return verb.tune(flags)
+
+
 def suspects(flags: argparse.Namespace) -> int:
     """`bench.py data suspects`."""
     from benchmarks.cli import suspects as verb
@@ -92,4 +99,5 @@ VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "data": data,
     "predict": predict,
     "suspects": suspects,
+    "tune": tune,
 }

@@ -33,6 +33,12 @@ def parts(spec: RunSpec, given: np.ndarray) -> np.ndarray:
     return part
 
 
+def with_fold(spec: RunSpec, fold: tuple[int, int]) -> RunSpec:
+    """The run without one part of its training set, and its members likewise."""
+    members = [with_fold(member, fold).model_dump() for member in spec.members]
+    return RunSpec.model_validate({**spec.model_dump(), "members": members, "fold": fold})
+
+
 def leave_out(spec: RunSpec, splits: Splits, noisy: NoisyLabels) -> tuple[Splits, NoisyLabels]:
     """The splits of a run with a fold: it trains on the other parts, and its test split is its own. Images are copied
     into memory. Without a fold: everything as it is."""

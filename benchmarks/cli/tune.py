@@ -1,0 +1,142 @@
+"""`bench.py tune`: the learning rate of a recipe, by one protocol with the same budget for every method."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+from benchmarks.cli.session import Session
+from benchmarks.cli.values import parse_names
+from benchmarks.plan import grid as plan
+from benchmarks.plan.plugins import load_plugins
+from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.plan.suite import Arm
+from benchmarks.store.record import read_record
+from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.runs import Store
+from benchmarks.train.folds import with_fold
+from common.errors import UserError
+from common.files import atomic_write
+
+LOWEST_SEED = 100  # tables take seeds from 0 on: what is chosen here is chosen on other ones
+HELD_OUT = (0, 10)  # of the training set, where there is no validation split
+MOST_RATES = 20
+HOW = (
+    "Clean labels, one seed that no table uses. Every method gets the same learning rates and the same number of "
+    "epochs. What counts is the accuracy (%) of the last epoch on {split}; the test set is not looked at. In brackets: "
+    "how much of it the last fifth of the epochs brought. The recipe takes the rate with the highest mean over the "
+    "methods, one for all."
+)
+
+
+def tune(flags: argparse.Namespace) -> int:
+    """Do the runs that are not done yet, then write the section of this data set and recipe. 1 where some failed."""
+    if flags.seed < LOWEST_SEED:
+        raise UserError(f"--seed {flags.seed}: tables use the low ones; tune with {LOWEST_SEED} or more")
+    rates = _rates(flags.lr)
+    load_plugins(flags.plugin)
+    request = plan.Request(
+        arms=tuple(Arm(method=name) for name in parse_names(flags.methods)),
+        datasets=(flags.name,),
+        noise=(Noise(),),
+        seeds=(flags.seed,),
+        recipe=flags.recipe,
+        epochs=flags.epochs,
+    )
+    sources = request.sources(flags.data.resolve())
+    by_rate = {
+        rate: plan.resolve(dataclasses.replace(request, sets=(("recipe", "lr", rate),)), sources) for rate in rates
+    }
+    first = next(iter(by_rate.values()))[0]
+    has_split = sources.dataset(first.dataset).load(first.recipe.image_size).validation is not None
+    if not has_split:
+        by_rate = {rate: [with_fold(spec, HELD_OUT) for spec in specs] for rate, specs in by_rate.items()}
+    code = Session.of(flags, [spec for specs in by_rate.values() for spec in specs], sources, None).run()
+    if code or code is None or flags.dry_run:
+        return code or 0
+    store = Store(flags.runs.resolve())
+    found = {
+        rate: {spec.method: _curve(store.run(spec), has_split) for spec in specs if spec.noise_seed is None}
+        for rate, specs in by_rate.items()
+    }
+    split = "the validation split" if has_split else "a tenth of the training set, held out"
+    text = section(first, found, flags, split)
+    _replace(flags.out, text)
+    print(f"{text}\nwritten: {flags.out}")
+    return 0
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        rates = tuple(dict.fromkeys(float(part) for part in text.split(",")))
+    except ValueError:
+        raise UserError(f"--lr {text}: expected learning rates separated by commas, e.g. 0.05,0.1,0.2") from None
+    if not 2 <= len(rates) <= MOST_RATES or not all(0 < rate < 1e3 for rate in rates):
+        raise UserError(f"--lr {text}: expected 2 to {MOST_RATES} rates above 0")
+    return rates
+
+
+def _curve(folder: RunFolder, has_split: bool) -> list[float]:
+    """Accuracy in per cent by epoch on what the choice is made on."""
+    read_record(folder.record)
+    with open(folder.history, newline="", encoding="utf-8") as file:
+        column = "validation_accuracy" if has_split else "test_accuracy"  # with a fold, `test` is what was held out
+        return [100 * float(row[column]) for row in csv.DictReader(file)]
+
+
+Curves = Mapping[float, Mapping[str, Sequence[float]]]  # rate -> method -> accuracy by epoch
+
+
+def section(first: RunSpec, found: Curves, flags: argparse.Namespace, split: str) -> str:
+    """The tried values and the choice, as Markdown."""
+    means = {rate: mean(curve[-1] for curve in curves.values()) for rate, curves in found.items()}
+    chosen = max(means, key=lambda rate: means[rate])
+    rows = []
+    for method in next(iter(found.values())):
+        curves = [found[rate][method] for rate in found]
+        best = max(found, key=lambda rate: found[rate][method][-1])
+        rows.append((method, *(f"{curve[-1]:.2f} ({_late_rise(curve):+.2f})" for curve in curves), f"{best:g}"))
+    rows.append(("mean", *(f"{value:.2f}" for value in means.values()), f"**{chosen:g}**"))
+    head = ("method", *(f"lr {rate:g}" for rate in found), "best")
+    recipe = first.recipe
+    command = f"python bench.py tune {flags.name} --methods {flags.methods} --lr {flags.lr} --seed {flags.seed}"
+    command += f" --recipe {recipe.name}" + (f" --epochs {flags.epochs}" if flags.epochs else "")
+    return "\n".join(
+        [
+            f"## {first.dataset}, recipe {recipe.name}",
+            "",
+            HOW.format(split=split),
+            "",
+            f"{recipe.epochs} epochs, {recipe.optimizer}, batch {recipe.batch_size}, {recipe.schedule.kind} schedule, "
+            f"backbone {recipe.backbone}, seed {flags.seed}:",
+            "",
+            "| " + " | ".join(head) + " |",
+            "|---|" + "---:|" * (len(head) - 1),
+            *("| " + " | ".join(row) + " |" for row in rows),
+            "",
+            "```",
+            command,
+            "```",
+            "",
+        ]
+    )
+
+
+def _late_rise(curve: Sequence[float]) -> float:
+    """Points that the last fifth of the epochs brought."""
+    return curve[-1] - curve[max(0, len(curve) - 1 - max(1, round(len(curve) / 5)))]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put a section in the place of the one with the same heading, or at the end of the file."""
+    old = path.read_text(encoding="utf-8") if path.is_file() else "# How learning rates were chosen\n\n"
+    heading = re.escape(text.split("\n", 1)[0])
+    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    new = pattern.sub(lambda _: text, old) if pattern.search(old) else f"{old.rstrip()}\n\n{text}"
+    with atomic_write(path) as file:
+        file.write(new)

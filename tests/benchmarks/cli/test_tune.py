@@ -1,0 +1,58 @@
+"""Choosing a learning rate: the tried values, the choice, and what is never looked at."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.cli.tune import _replace
+from benchmarks.store.runs import Store
+from tests.benchmarks.cli.test_command_line import BENCH
+
+
+def tune(folder, *arguments):
+    command = [sys.executable, BENCH, "tune", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(tmp_path):
+    flags = ("--recipe", "quick", "--epochs", "5", "--lr", "1e-6,0.01", "--methods", "baseline,scn", "--out", "page.md")
+    done = tune(tmp_path, "digits", *flags)
+    assert done.returncode == 0, done.stderr
+    records = [record for _, record in Store(tmp_path / "runs").records()]
+    assert len(records) == 4 and all(record.spec.fold == (0, 10) and record.spec.seed == 100 for record in records)
+    text = (tmp_path / "page.md").read_text()
+    assert "| **0.01** |" in text and text in done.stdout.replace("\nwritten: page.md\n", "") + text
+    for record in records:
+        history = tmp_path / "runs" / record.spec.folder / "history.csv"
+        with open(history, newline="") as file:
+            curve = [100 * float(row["test_accuracy"]) for row in csv.DictReader(file)]
+        assert f"{curve[-1]:.2f} ({curve[-1] - curve[-2]:+.2f})" in text, "five epochs: the last fifth is one"
+    again = tune(tmp_path, "digits", *flags)
+    assert "0 runs to do, 4 finished already" in again.stdout and (tmp_path / "page.md").read_text() == text
+
+
+def test_a_section_replaces_its_own_alone(tmp_path):
+    page = tmp_path / "page.md"
+    _replace(page, "## a, recipe x\n\nold\n")
+    _replace(page, "## b, recipe x\n\nother\n")
+    _replace(page, "## a, recipe x\n\nnew\n")
+    assert page.read_text() == "# How learning rates were chosen\n\n## a, recipe x\n\nnew\n## b, recipe x\n\nother\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("digits", "--seed", "3"), "tables use the low ones"),
+        (("digits", "--lr", "0.1"), "expected 2 to 20 rates"),
+        (("digits", "--lr", "0.1,fast"), "separated by commas"),
+        (("digits", "--lr", "0.1,inf"), "expected 2 to 20 rates"),
+        (("nope",), "unknown data set 'nope'"),
+        (("digits", "--methods", "rull"), "did you mean 'rul'"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, arguments, message):
+    done = tune(tmp_path, *arguments)
+    assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir()), "nothing is written"
