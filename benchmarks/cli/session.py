@@ -125,7 +125,7 @@ class Session:
             raise UserError(f"{unused}: only with --slurm; runs on this machine are followed anyway")
         plugins = tuple(path.resolve() for path in flags.plugin)
         launch = Launch(
-            command=shlex.join(sys.argv),
+            command=printable(shlex.join(sys.argv)),
             data=sources.data,
             typed=dict(sources.typed),
             weights=weights,

@@ -72,6 +72,8 @@ class Launch(BaseModel):
                 file.write(self.model_dump_json())
         except OSError as error:
             raise UserError(f"--runs {runs}: cannot be written ({error.strerror})") from None
+        except ValueError:  # of JSON: a path of bytes that are no text
+            raise UserError(f"--runs {runs} and --data {self.data}: the paths must be UTF-8") from None
 
     def forget(self, runs: Path) -> None:
         """Remove it, as if it had never been written."""

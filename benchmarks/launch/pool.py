@@ -7,10 +7,11 @@ import multiprocessing.connection
 import multiprocessing.forkserver
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, util
 
 from benchmarks.launch import estimate
 from benchmarks.launch.environment import MALLOC
@@ -24,6 +25,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 
 POLL_SECONDS = 0.5
+LONGEST = 70  # bytes of a temporary folder's name: a socket's is 32 longer, and 107 at most (103 on macOS)
 
 
 class LocalPool:
@@ -106,6 +108,7 @@ class LocalPool:
         # The server is a fresh Python: it finds the checkout by this alone, whatever folder the user stands in.
         path = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
         os.environ |= {**MALLOC, "PYTHONPATH": path}
+        _shorten_sockets()
         processes = multiprocessing.get_context("forkserver")
         # The first optimizer of a process imports torch._dynamo (seconds); the server does it once for all runs.
         processes.set_forkserver_preload(["benchmarks.train.run", "torch._dynamo"])
@@ -116,3 +119,14 @@ class LocalPool:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, self.shielded)
         return processes
+
+
+def _shorten_sockets() -> None:
+    """Have multiprocessing keep its sockets in /tmp where TMPDIR is too long for them, as on clusters it may be."""
+    before = tempfile.gettempdir()
+    if len(os.fsencode(before)) > LONGEST and os.access("/tmp", os.W_OK):
+        tempfile.tempdir = "/tmp"
+        try:
+            util.get_temp_dir()  # made now, and kept as long as this process
+        finally:
+            tempfile.tempdir = before

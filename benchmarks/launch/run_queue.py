@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
-from benchmarks.store.run_folder import RunFolder
+from benchmarks.store.run_folder import RunFolder, low_space
 from benchmarks.store.runs import Store
 
 if TYPE_CHECKING:
     from benchmarks.train.context import RunContext
 
 HELD = 75  # exit code of a run's process that found somebody else at work on the run (sysexits' EX_TEMPFAIL)
+UNSAID = 74  # of one that failed and could not leave its reason (sysexits' EX_IOERR)
 LOST = 255  # what multiprocessing says of a process whose server was killed
 Watch = Callable[[list[RunSpec], "RunsOutcome"], None]
 
@@ -104,12 +105,15 @@ class RunQueue:
             if code < 0 or code == LOST:
                 how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else "was lost"
                 how += f", {times} times without ending an epoch (out of memory?)" if times > 1 else " (out of memory?)"
+            if code == UNSAID:
+                how = "could not write why it failed: is the disk of the runs folder full, its quota used up?"
             reason = f"the run's process {how}; it goes on from its checkpoint"
             try:
                 folder.path.mkdir(parents=True, exist_ok=True)
                 folder.write_failure(reason, "", self.context.launch)
             except OSError as error:  # a full or read-only disk: the outcome alone holds it
                 reason += f"; {error}"
+            reason += low_space(self.store.root)
             outcome.fail(spec, reason)
 
     def _failed(self, folder: RunFolder, spec: RunSpec) -> bool:

@@ -9,10 +9,11 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from dataclasses import replace
 
 from benchmarks.launch.devices import make_visible
-from benchmarks.launch.run_queue import HELD
+from benchmarks.launch.run_queue import HELD, UNSAID
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
 from benchmarks.store.runs import Store
@@ -46,6 +47,9 @@ def work(spec: RunSpec, context: RunContext, after: int) -> None:
         sys.exit(_work(spec, context, held))
     except lease.Superseded:
         sys.exit(HELD)
+    except OSError:  # a full or read-only disk, before the run itself began
+        traceback.print_exc()
+        sys.exit(UNSAID)
     finally:
         held.release()
 
@@ -64,4 +68,6 @@ def _work(spec: RunSpec, context: RunContext, held: lease.Lease) -> int:
         reason = f"given up after {context.tries} starts without ending an epoch; raise --tries or see why"
         folder.write_failure(f"{reason}: {folder.log}", "", context.launch)
         return 1
-    return 0 if execute(spec, replace(context, device=make_visible(context.device)), held) else 1
+    if execute(spec, replace(context, device=make_visible(context.device)), held):
+        return 0
+    return 1 if folder.failed_under() else UNSAID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from benchmarks.store import lease
 from benchmarks.store.heartbeat import Heartbeat
 from benchmarks.store.record import BadRecord, Record, read_record, write_record
 from common.files import atomic_write, free_aside, set_aside
-from common.foreign import Foreign, Model, Unreadable, read_bytes, read_model
+from common.foreign import MIB, Foreign, Model, Unreadable, read_bytes, read_model
 from common.text import Line
 
 # absent: never started, by nobody who lives; unknown: SLURM does not answer.
@@ -28,6 +29,7 @@ State = Literal["queued", "running", "done", "failed", "stale", "corrupt", "abse
 
 # At one look, a lease of another machine that was not touched for so long is a dead run's (they beat every 2 s).
 STALE_SECONDS = 120.0
+LOW_BYTES = 256 * MIB  # a few checkpoints of a ResNet-18 with its optimizer
 MOST_TEXT = 100_000  # characters of a failure's message, and of its traceback's end
 
 
@@ -234,6 +236,14 @@ class RunFolder:
 def previous_checkpoint(path: Path) -> Path:
     """Where the checkpoint before the newest lies."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def low_space(folder: Path) -> str:
+    """What to add to a failure where the disk is almost full: torch says `unexpected pos` of it."""
+    with suppress(OSError):
+        if (free := shutil.disk_usage(folder).free) < LOW_BYTES:
+            return f" (its disk is full or nearly so: {free / MIB:,.0f} MiB free)"
+    return ""
 
 
 def _mark(path: Path, model: type[Model]) -> tuple[Model | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ def draw_all(
     loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
 ) -> Iterator[Drawn]:
     """Draw every figure there are runs for."""
+    os.environ["MPLBACKEND"] = "Agg"  # before the import, which fails over a notebook's value of it
     import matplotlib
 
     matplotlib.use("Agg")

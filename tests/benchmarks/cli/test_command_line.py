@@ -206,6 +206,8 @@ def _start(tmp_path, *arguments):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # In a background job of a shell, where SIGINT is ignored, the children would ignore it as well.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 
