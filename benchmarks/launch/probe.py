@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,6 +36,7 @@ class Worker:
         environment = {name: value for name, value in os.environ.items() if name not in MALLOC}
         environment |= MALLOC if loop == OURS else {}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")]))
+        self.first: dict[str, float] = {}  # what its first step took
         self.device_mib = 0.0  # peak of the device's memory, as last heard
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
@@ -59,7 +61,7 @@ class Worker:
 
     def ready(self) -> float:
         """Wait for its first step. Returns the seconds from the process's start to that step's end."""
-        self._hear()
+        self.first = self._hear()
         return time.perf_counter() - self.started
 
     def begin(self, steps: int) -> None:
@@ -143,14 +145,13 @@ def serve(lines: Iterable[str]) -> None:
         else:
             module, _, name = request["loop"].partition(":")
             loop = getattr(importlib.import_module(module), name)(spec, splits, device)
-        loop.run(1)
-        print("{}", flush=True)
+        print(json.dumps(asdict(loop.run(1))), flush=True)
         for line in asked:
             done = loop.run(int(line))
             memory = {"host_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
             if device.type == "cuda":
                 memory["device_mib"] = torch.cuda.max_memory_reserved(device) / 2**20
-            print(json.dumps({"images": done.images, "seconds": done.seconds, **memory}), flush=True)
+            print(json.dumps({**asdict(done), **memory}), flush=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     """The flags."""
     top = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
     what = top.add_argument_group("what to measure")
-    what.add_argument("--dataset", default="faces", metavar="NAME", help="data set (faces)")
+    what.add_argument("--dataset", metavar="NAME", help="data set (faces; fer2013 with --to-accuracy)")
     what.add_argument("--method", default="rul", metavar="NAME", help="method (rul)")
     what.add_argument("--recipe", metavar="NAME", help="quick, long, paper (real data: paper; embedded data: quick)")
     what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's")
@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="and the data side alone of an epoch of N images in a memory map",
     )
+    parts.add_argument(
+        "--to-accuracy",
+        type=float,
+        metavar="LEVEL",
+        help="instead of all that: seconds until the validation accuracy passes the level (0.60), ours and plain",
+    )
+    parts.add_argument("--max-epochs", type=whole(1, 10**6), metavar="N", help="give up after so many (the recipe's)")
     how = top.add_argument_group("how")
     how.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
     how.add_argument(
@@ -71,14 +78,16 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.plan.plugins import load_plugins
     from benchmarks.speed import measure as measuring
     from benchmarks.speed import planning, streaming
+    from benchmarks.speed import to_accuracy as racing
     from benchmarks.train.context import RunContext
 
     load_plugins(flags.plugin)
     changes = {"batch_size": flags.batch, "image_size": flags.image_size, "precision": flags.precision}
     sets = [plan.parse_set(text) for text in flags.set]
     sets += [("recipe", name, value) for name, value in changes.items() if value is not None]
+    dataset = flags.dataset or ("faces" if flags.to_accuracy is None else "fer2013")
     request = {
-        "datasets": (flags.dataset,),
+        "datasets": (dataset,),
         "recipe": flags.recipe,
         "backbone": flags.backbone,
         "sets": tuple(item for item in sets if item[0] in ("recipe", flags.method)),
@@ -88,7 +97,7 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as runs:
         context = RunContext(
             runs=Path(runs),
-            sources=Sources.of(flags.data.resolve(), (flags.dataset,), ()),
+            sources=Sources.of(flags.data.resolve(), (dataset,), ()),
             device=spread[0],
             threads=cores if flags.threads is None else flags.threads,
             plugins=tuple(path.resolve() for path in flags.plugin),
@@ -109,6 +118,10 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             },
             "machine": measuring.machine(spec, context),
         }
+        if flags.to_accuracy is not None:
+            level, most = flags.to_accuracy, flags.max_epochs
+            found["to_accuracy"] = racing.to_accuracy(spec, splits, context, level, most)
+            return found
         if not flags.no_loops:
             found |= measuring.compare(spec, splits, context, effort)
         if flags.methods != "none":
@@ -131,6 +144,8 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
 
 def show(found: dict[str, Any]) -> str:
     """The same for people."""
+    from benchmarks.speed.to_accuracy import table as racing_table
+
     lines = [" ".join(f"{name} {value}" for name, value in found[part].items()) for part in ("run", "machine")]
 
     def table(title: str, rows: dict[str, dict[str, float]], digits: int) -> None:
@@ -140,6 +155,8 @@ def show(found: dict[str, Any]) -> str:
             values = "".join(f"{row[key]:10.{digits}f}" for key in ("median", "min", "max"))
             lines.append(f"  {name:{width}}{values}")
 
+    if "to_accuracy" in found:
+        lines += racing_table(found["to_accuracy"])
     if "ratios" in found:
         table("images/s", found["images_per_second"], 1)
         table("ratio", found["ratios"], 3)

@@ -74,14 +74,19 @@ class Trainer:
         progress = Progress(self.folder.progress, self.recipe.epochs, self.steps, self.kept)
         progress.beat(self.state.epoch, 0, now=True)
         while self.state.epoch < self.recipe.epochs:
-            row = self.train_epoch(self.state.epoch, progress)
-            self._evaluate(row)
-            self.state.history.append(row)
-            self.state.epoch += 1
-            self.save()
-            progress.beat(self.state.epoch, 0, now=True)
+            row = self.next_epoch(progress)
             log.info("%s", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
         return self._fitted()
+
+    def next_epoch(self, progress: Progress) -> Row:
+        """One epoch and all that follows it: evaluation, history, checkpoint."""
+        row = self.train_epoch(self.state.epoch, progress)
+        self._evaluate(row)
+        self.state.history.append(row)
+        self.state.epoch += 1
+        self.save()
+        progress.beat(self.state.epoch, 0, now=True)
+        return row
 
     def _fitted(self) -> Fitted:
         """The end of the run, in the recipe's own view."""

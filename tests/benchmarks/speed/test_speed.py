@@ -10,16 +10,17 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.launch.loop import Ours, Segment
+from benchmarks.speed import plain, to_accuracy
 from benchmarks.speed.loops import Limit
 from benchmarks.speed.measure import Effort, in_turn
-from benchmarks.speed.plain import Samples
+from benchmarks.speed.plain import PlainEpochs, Samples, _transform
 from benchmarks.store.heartbeat import Progress
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.build import assemble, build_method
 from benchmarks.train.trainer import Trainer
 from datasets.augment import rows as augment_rows
 from datasets.augment.operations import parse
-from datasets.base import ImageSet
+from datasets.base import ImageSet, Splits
 from datasets.embedded.digits import Digits
 from tests.conftest import CHECKOUT
 
@@ -72,6 +73,7 @@ def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
     [
         (("--method", "ruul"), "did you mean 'rul'"),
         (("--repeats", "0"), "--repeats"),
+        (("--to-accuracy", "60", "--recipe", "quick"), "between 0 and 1"),
         (("--no-loops", "--methods", "none", "--stream", str(10**12)), "GB free"),
     ],
 )
@@ -115,7 +117,7 @@ def test_the_yardstick_decodes_what_it_was_given(specs):
     images = ImageSet.of(pixels, np.arange(3), ("a", "b", "c"))
     augment = parse([{"op": "crop", "size": 60}, {"op": "flip_or_noise", "p": 0.0}])
     recipe = specs("baseline")[0].recipe.model_copy(update={"augment": augment, "mean": (0.0,), "std": (1.0,)})
-    image, label, index = Samples(images, recipe)[2]
+    image, label, index = Samples(images, _transform(recipe, 3))[2]
     assert image.shape == (3, 60, 60) and (label, index) == (2, 2)
     assert torch.allclose(image, torch.full_like(image, 100 / 255), atol=0.02), "a JPEG of one grey"
 
@@ -153,3 +155,69 @@ def test_an_epoch_reads_nothing_back_within_its_steps(specs, tmp_path, monkeypat
     with ReadsBack() as mode:
         torch.ones(3).sum().item()
     assert mode.count == 1, "it does count"
+
+
+def test_a_race_ends_each_loop_where_it_passes_the_level():
+    """Epochs in turn, an epoch's whole seconds, nothing interpolated, and no seconds for what never passes."""
+    order = []
+
+    def loop(name, *accuracies):
+        coming = iter(accuracies)
+
+        def epoch():
+            order.append(name)
+            return Segment(100, 2.0 if name == "a" else 5.0, next(coming))
+
+        return epoch
+
+    loops = {"a": loop("a", 0.3, 0.6), "b": loop("b", 0.5, 0.59, 0.7), "c": loop("c", 0.1, 0.2, 0.3)}
+    found = to_accuracy.race(loops, 0.6, 3)
+    assert "".join(order) == "abcabcbc"
+    passed = {name: (one["seconds"], one["epochs"]) for name, one in found.items()}
+    assert passed == {"a": (4.0, 2), "b": (15.0, 3), "c": (None, None)}
+    assert [row["accuracy"] for row in found["c"]["history"]] == [0.1, 0.2, 0.3]
+    about = {"split": "test", "level": 0.6, "most_epochs": 3, "loops": found, "ours/plain": None}
+    text = "\n".join(to_accuracy.table(about))
+    assert "never" in text and "no ratio" in text and "no validation split" in text
+
+
+def test_the_validation_split_decides_where_there_is_one():
+    train, test, validation = (
+        ImageSet.of(np.full((2, 8, 8, 1), n, np.uint8), np.arange(2), ("a", "b")) for n in (1, 2, 3)
+    )
+    assert to_accuracy.measured_on(Splits(train, test, validation)) == ("validation", Splits(train, validation))
+    assert to_accuracy.measured_on(Splits(train, test)) == ("test", Splits(train, test))
+
+
+def test_both_loops_run_the_schedule_from_its_start_and_look_at_the_test_split(specs, tmp_path, monkeypatch):
+    """Same initial weights, same learning rates epoch by epoch, and the accuracy of the weights as they are then."""
+    monkeypatch.setattr(plain, "WORKERS", 0)  # in this process
+    monkeypatch.setattr(plain, "DataLoader", lambda *a, persistent_workers, **kw: torch.utils.data.DataLoader(*a, **kw))
+    sets = (
+        "recipe.batch_size=256",
+        "recipe.schedule.kind=exponential",
+        "recipe.schedule.gamma=0.5",
+        "recipe.classifier_lr=3",
+    )
+    (spec,) = specs("rul", epochs=2, sets=sets)
+    splits = Digits(tmp_path).load(8)
+    usual = PlainEpochs(spec, splits, CPU)
+    ours = Ours(spec, splits, CPU, RunFolder(tmp_path))
+    for name, value in ours.trainer.method.state_dict().items():
+        assert torch.equal(value, usual.method.state_dict()[name])
+    for epoch in range(2):
+        segments = ours.epoch(), usual.run(1)
+        rates = [
+            [group["lr"] for group in one.param_groups] for one in (ours.trainer.stepper.optimizer, usual.optimizer)
+        ]
+        assert rates[0] == rates[1] == [spec.recipe.lr * 0.5**epoch, 3 * spec.recipe.lr * 0.5**epoch]
+        assert [segment.images for segment in segments] == [len(splits.train), len(splits.train) // 256 * 256]
+        assert all(0 < segment.accuracy < 1 for segment in segments)
+    logits = ours.trainer.evaluator.predict(ours.trainer.data.test.loader, "single").logits
+    assert segments[0].accuracy == (logits.argmax(axis=1) == splits.test.labels).mean()
+    usual.method.eval()
+    with torch.no_grad():
+        logits = usual.method.predict(
+            ours.trainer.pipeline.test(torch.from_numpy(splits.test.images).permute(0, 3, 1, 2))
+        ).logits
+    assert segments[1].accuracy == pytest.approx((logits.argmax(dim=1).numpy() == splits.test.labels).mean())
