@@ -16,7 +16,7 @@ from benchmarks.store.run_folder import RunFolder, RunStatus
 from benchmarks.store.runs import Store
 
 ASK_SECONDS = 5.0
-Queue = dict[tuple[str, int], scheduler.Task]
+Queue = dict[tuple[str, int], scheduler.QueuedTask]
 
 
 @dataclass(frozen=True)

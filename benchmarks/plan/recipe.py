@@ -20,24 +20,24 @@ MOST_PIXELS = 1024  # a side
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
 
-class _Part(BaseModel):
+class _Values(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Constant(_Part):
+class Constant(_Values):
     """The base learning rate throughout."""
 
     kind: Literal["constant"] = "constant"
 
 
-class Exponential(_Part):
+class Exponential(_Values):
     """lr x gamma after each epoch."""
 
     kind: Literal["exponential"]
     gamma: float = Field(gt=0, le=1)
 
 
-class StepDecay(_Part):
+class StepDecay(_Values):
     """lr x factor^((epoch - start) // every) from epoch `start` on (FER2013's public setting)."""
 
     kind: Literal["step"]
@@ -46,7 +46,7 @@ class StepDecay(_Part):
     factor: float = Field(gt=0, le=1)
 
 
-class MultiStep(_Part):
+class MultiStep(_Values):
     """lr x factor at each of these epochs, counted from 0."""
 
     kind: Literal["multi_step"]
@@ -54,7 +54,7 @@ class MultiStep(_Part):
     factor: float = Field(gt=0, le=1)
 
 
-class Cosine(_Part):
+class Cosine(_Values):
     """Linear warm-up over the first `warmup` share of all steps, then half a cosine to zero."""
 
     kind: Literal["cosine"]
@@ -64,7 +64,7 @@ class Cosine(_Part):
 Schedule = Annotated[Constant | Exponential | StepDecay | MultiStep | Cosine, Field(discriminator="kind")]
 
 
-class Recipe(_Part):
+class Recipe(_Values):
     """Everything about training that is neither the method's nor the data set's own."""
 
     name: Annotated[str, AfterValidator(one_line)]

@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.registry import unknown
 from datasets.registry import DATASETS
 
-Table = dict[str, Any]
+Values = dict[str, Any]
 METHODS = "methods"  # the key of the tables of single methods
 
 
@@ -20,11 +20,11 @@ class RecipeFile(BaseModel):
     """Values of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, Table] = Field(init=False)
+    __pydantic_extra__: dict[str, Values] = Field(init=False)
 
     title: str
     extends: str | None = None
-    default: Table = Field(default_factory=dict)
+    default: Values = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_data_sets(self) -> Self:
@@ -33,16 +33,16 @@ class RecipeFile(BaseModel):
                 raise ValueError(str(unknown("table", f"[{name}]", ["extends", "default", *DATASETS])))
         return self
 
-    def table(self, dataset: str, method: str | None) -> Table:
+    def table(self, dataset: str, method: str | None) -> Values:
         """What holds for a data set: `[default]`, its own table over it and, with a method, that method's tables."""
         tables = [self.default, self.__pydantic_extra__.get(dataset, {})]
         tables += [table.get(METHODS, {}).get(method, {}) for table in tables]
         return over(*tables)
 
 
-def over(*tables: Table) -> Table:
+def over(*tables: Values) -> Values:
     """Each table over those before it; the settings of methods (`method = {...}`) key by key."""
-    found: Table = {}
+    found: Values = {}
     for table in tables:
         settings = {**found.get("method", {}), **table.get("method", {})}
         found |= {key: value for key, value in table.items() if key != METHODS}
@@ -57,7 +57,7 @@ def values(
     valid: Collection[str],
     method: str | None = None,
     above: tuple[str, ...] = (),
-) -> Table:
+) -> Values:
     """The values of a recipe for a data set, over those of the recipe that it extends, if it does.
 
     method: with the values that its authors train it with, where the recipe has such (`[DATASET.methods.METHOD]`).

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-Row = dict[str, Any]
+EpochRow = dict[str, Any]
 Weights = dict[str, Tensor]
 
 
@@ -20,11 +20,11 @@ class BestEpochs:
     every new best on the way would cost a third of its epoch.
     """
 
-    rows: dict[str, Row] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
+    rows: dict[str, EpochRow] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
     weights: dict[str, Weights] = field(default_factory=dict)
 
     def offer(
-        self, epoch: int, accuracies: Mapping[str, float | None], measured: Row | None, method: nn.Module
+        self, epoch: int, accuracies: Mapping[str, float | None], measured: EpochRow | None, method: nn.Module
     ) -> None:
         """Take the epoch for each selector where its accuracy is a new best. measured: its test metrics, if known."""
         new = [name for name, value in accuracies.items() if value is not None and value > self._accuracy(name)]
@@ -36,7 +36,7 @@ class BestEpochs:
     def _accuracy(self, name: str) -> float:
         return float(self.rows[name]["selection_accuracy"]) if name in self.rows else -1.0
 
-    def measure(self, method: nn.Module, last: tuple[int, Row], metrics: Callable[[], Row]) -> None:
+    def measure(self, method: nn.Module, last: tuple[int, EpochRow], metrics: Callable[[], EpochRow]) -> None:
         """Complete the rows whose weights wait; `method` has its own weights again afterwards.
 
         last: number and metrics of the last epoch, whose weights `method` holds. metrics: measures `method` as it is.

@@ -16,7 +16,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import Progress
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint
-from benchmarks.train.best_epochs import BestEpochs, Row
+from benchmarks.train.best_epochs import BestEpochs, EpochRow
 from benchmarks.train.build import Assembled
 from benchmarks.train.evaluate import Outputs
 from benchmarks.train.optim import Stepper, lr_factor, set_lr
@@ -35,7 +35,7 @@ class TrainingState:
     """Where training stands between epochs, and what it has found so far."""
 
     epoch: int = 0  # the next one
-    history: list[Row] = field(default_factory=list)
+    history: list[EpochRow] = field(default_factory=list)
     best: BestEpochs = field(default_factory=BestEpochs)
 
 
@@ -46,8 +46,8 @@ class Fitted:
     test: Outputs
     validation: Outputs | None
     labels: np.ndarray  # [N] of the training set, as relabelling left them
-    history: Sequence[Row] = ()
-    best: Mapping[str, Row] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
+    history: Sequence[EpochRow] = ()
+    best: Mapping[str, EpochRow] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
 
 
 class Trainer:
@@ -78,7 +78,7 @@ class Trainer:
             log.info("%s", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
         return self._fitted()
 
-    def next_epoch(self, progress: Progress) -> Row:
+    def next_epoch(self, progress: Progress) -> EpochRow:
         """One epoch and all that follows it: evaluation, history, checkpoint."""
         row = self.train_epoch(self.state.epoch, progress)
         self._evaluate(row)
@@ -103,7 +103,7 @@ class Trainer:
             validation = self.evaluator.predict(data.validation.loader, view)
         return Fitted(test, validation, self.labels.cpu().numpy(), self.state.history, best.rows)
 
-    def train_epoch(self, epoch: int, progress: Progress) -> Row:
+    def train_epoch(self, epoch: int, progress: Progress) -> EpochRow:
         """One pass over the training set. The host issues steps and never waits for a value within it."""
         started = time.perf_counter()
         seed = self.spec.seed
@@ -136,7 +136,7 @@ class Trainer:
                 f"the loss is {means['loss']} in epoch {epoch + 1} of {self.recipe.epochs}: training diverged; "
                 f"lower the learning rate (recipe lr {self.recipe.lr}) or check the method's settings"
             )
-        row: Row = {"epoch": epoch + 1, "lr_factor": factor, **means, **self._relabelling(before)}
+        row: EpochRow = {"epoch": epoch + 1, "lr_factor": factor, **means, **self._relabelling(before)}
         row["train_seconds"] = time.perf_counter() - started
         return row
 
@@ -148,7 +148,7 @@ class Trainer:
             return torch.multinomial(weights, self.kept, replacement=True, generator=generator)
         return torch.randperm(len(self.data.train), generator=generator)[: self.kept]
 
-    def _relabelling(self, before: Tensor) -> Row:
+    def _relabelling(self, before: Tensor) -> EpochRow:
         """What this epoch's relabelling did, held against the clean labels.
 
         precision: the share of changed labels that are now right; recall: the share of wrong labels that are now right.
@@ -164,7 +164,7 @@ class Trainer:
             "label_accuracy": n_right / len(right),
         }
 
-    def _evaluate(self, row: Row) -> None:
+    def _evaluate(self, row: EpochRow) -> None:
         """Single-view accuracy of every epoch, and whether it is the best so far."""
         started = time.perf_counter()
         test, validation = self.data.test, self.data.validation

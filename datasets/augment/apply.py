@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from common.errors import UserError
 from datasets.augment import rows as augment_rows
-from datasets.augment.operations import Crop, Cutout, Erase, Flip, FlipOrNoise, Noise, Range, ResizedCrop, Spec
+from datasets.augment.operations import Crop, Cutout, Erase, Flip, FlipOrNoise, GaussianNoise, Range, ResizedCrop, Spec
 
 _TRIES = 10  # draws of a box before giving up, as in torchvision's RandomErasing and RandomResizedCrop
 
@@ -57,7 +57,7 @@ def _flip_or_noise(op: FlipOrNoise, images: Tensor, generator: Generator) -> Ten
 
 
 @apply.register
-def _noise(op: Noise, images: Tensor, generator: Generator) -> Tensor:
+def _noise(op: GaussianNoise, images: Tensor, generator: Generator) -> Tensor:
     noisy = _coin(images, op.p, generator)
     pixels = images.float().permute(0, 2, 3, 1)
     noise = _add_noise(pixels, op.variance, generator)

@@ -73,7 +73,7 @@ class FlipOrNoise(Spec):
     variance: Number = Field(30.0, gt=0)
 
 
-class Noise(Spec):
+class GaussianNoise(Spec):
     """Add Gaussian noise as FlipOrNoise does, with probability p: EAC's released code, which flips in another view."""
 
     op: Literal["noise"]
@@ -135,7 +135,9 @@ def _in_order(operations: tuple[Spec, ...]) -> tuple[Spec, ...]:
     return operations
 
 
-Operation = Annotated[Flip | Crop | FlipOrNoise | Noise | Erase | Cutout | ResizedCrop, Field(discriminator="op")]
+Operation = Annotated[
+    Flip | Crop | FlipOrNoise | GaussianNoise | Erase | Cutout | ResizedCrop, Field(discriminator="op")
+]
 Operations = Annotated[tuple[Operation, ...], AfterValidator(_in_order)]
 _KINDS: dict[str, type[Spec]] = {
     "flip": Flip,

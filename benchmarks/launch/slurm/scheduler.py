@@ -13,7 +13,7 @@ ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Task:
+class QueuedTask:
     """A job, or one task of a job array, that waits or runs. `job` is its number: 12 or 12_3."""
 
     job: str
@@ -32,7 +32,7 @@ def available() -> bool:
     return all(shutil.which(name) for name in ("sbatch", "srun", "squeue", "scancel", "scontrol"))
 
 
-def tasks(names: Iterable[str]) -> dict[tuple[str, int], Task] | None:
+def tasks(names: Iterable[str]) -> dict[tuple[str, int], QueuedTask] | None:
     """Everything in the queue that bears one of these job names: (name, index in the array) -> task.
 
     None: SLURM does not answer. What is missing from an answer has ended, or was cancelled.
@@ -47,7 +47,7 @@ def tasks(names: Iterable[str]) -> dict[tuple[str, int], Task] | None:
     for line in text.splitlines():
         name, job, index, state, node, reason = (printable(line).split("|", 5) + 5 * [""])[:6]
         number = int(index) if _number(index) else 0
-        found[name, number] = Task(f"{job}_{index}" if _number(index) else job, state, node, reason)
+        found[name, number] = QueuedTask(f"{job}_{index}" if _number(index) else job, state, node, reason)
     return found
 
 
