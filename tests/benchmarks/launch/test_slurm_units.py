@@ -204,7 +204,7 @@ def submitted(specs, tmp_path, monkeypatch):
 
 def test_states_from_files_and_queue(submitted, tmp_path):
     runs, launch, look = submitted
-    waits, works = Task("7_0", "PENDING", "", "Priority"), Task("7_1", "RUNNING", "n1", "None")
+    waits, works = QueuedTask("7_0", "PENDING", "", "Priority"), QueuedTask("7_1", "RUNNING", "n1", "None")
     states, found = look(waits, works)
     assert states == ["queued", "queued"]
     assert [one.detail for one in found.values()] == ["job 7_0, Priority", "job 7_1, next on n1"]
@@ -233,7 +233,7 @@ def test_states_from_files_and_queue(submitted, tmp_path):
 def test_a_cancelled_launch_is_no_queue(submitted, tmp_path):
     _, launch, look = submitted
     launch.model_copy(update={"cancelled": True}).save(tmp_path)
-    assert look(Task("7_0", "PENDING", "", ""), None)[0] == ["absent", "absent"]
+    assert look(QueuedTask("7_0", "PENDING", "", ""), None)[0] == ["absent", "absent"]
 
 
 class Trap:
