@@ -13,6 +13,7 @@ from benchmarks.launch import devices
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import packing, scheduler
 from benchmarks.launch.slurm.executor import SlurmJobs
+from benchmarks.launch.slurm.scheduler import QueuedTask
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.paths import Sources
