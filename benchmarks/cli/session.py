@@ -169,7 +169,9 @@ class Session:
         store = Store(self.context.runs)
         splits = self._load_data()
         notes = self._data_notes(splits)
-        todo = make_todo(self.specs, store, force=self.force)
+        data = {key: (part.train.fingerprint, part.test.fingerprint) for key, part in splits.items()}
+        here = (data, self.context.provenance["plugins"])
+        todo = make_todo(self.specs, store, force=self.force, here=here)
         executor = self._executor(todo.todo, store)
         new = self._unqueued(todo.todo)
         if self.published and new:

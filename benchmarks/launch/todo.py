@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.plan.grid import MSCELEB
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store.record import Record
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 
@@ -21,17 +22,48 @@ class Todo:
     remarks: tuple[str, ...] = field(default=())
 
 
-def make_todo(specs: Sequence[RunSpec], store: Store, *, force: bool = False) -> Todo:
-    """Split runs into finished ones and those to do. `force` does finished ones again (the old ones are set aside)."""
+Made = tuple[Mapping[tuple[str, int | None], tuple[str, str]], Mapping[str, str]]
+
+
+def make_todo(specs: Sequence[RunSpec], store: Store, *, force: bool = False, here: Made = ({}, {})) -> Todo:
+    """Split runs into finished ones and those to do. `force` does finished ones again (the old ones are set aside).
+
+    here: what finished runs should have been made with, (data set, image size) -> fingerprints of training and test
+    split, and plug-in -> sha256; those that were not are remarked on.
+    """
     folders = {spec.run_id: store.run(spec) for spec in specs}
-    done = set() if force else {spec.run_id for spec in specs if folders[spec.run_id].done()}
+    done: set[str] = set()
+    others: dict[str, list[RunSpec]] = {}
+    for spec in specs if not force else ():
+        record = folders[spec.run_id].finished()
+        if record is not None:
+            done.add(spec.run_id)
+            for what in _other_than(here, spec, record):
+                others.setdefault(what, []).append(spec)
     todo = tuple(spec for spec in specs if spec.run_id not in done)
+    remarks = [
+        f"{len(runs)} finished runs ({runs[0]}{' ...' if len(runs) > 1 else ''}) were made with {what} than is here "
+        "now; --force does them again"
+        for what, runs in others.items()
+    ]
     return Todo(
         todo=todo,
         done=tuple(spec for spec in specs if spec.run_id in done),
         partial=tuple(spec for spec in todo if not force and folders[spec.run_id].resumable()),
-        remarks=tuple(_remarks(specs, (folders[spec.run_id] for spec in todo))),
+        remarks=(*remarks, *_remarks(specs, (folders[spec.run_id] for spec in todo))),
     )
+
+
+def _other_than(here: Made, spec: RunSpec, record: Record) -> Iterator[str]:
+    """What of a finished run's making has changed since: its numbers are not those of what is here now."""
+    data, plugins = here
+    known = record.provenance.get("data") or {}
+    now = data.get((spec.dataset, spec.recipe.image_size))
+    if now and spec.fold is None and known.get("train") and (known.get("train"), known.get("test")) != now:
+        yield f"other data of {spec.dataset}"
+    for name, digest in (record.provenance.get("plugins") or {}).items():
+        if plugins.get(name, digest) != digest:
+            yield f"another plug-in {name}"
 
 
 def _remarks(specs: Sequence[RunSpec], folders: Iterable[RunFolder]) -> Iterable[str]:

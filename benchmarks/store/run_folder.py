@@ -115,16 +115,16 @@ class RunFolder:
         """Whether there is a checkpoint to go on from: the newest, or the one before where saving was cut short."""
         return self.checkpoint.exists() or previous_checkpoint(self.checkpoint).exists()
 
-    def done(self, other_than: str | None = None) -> bool:
-        """Whether a valid record is there, other than one with the fingerprint `other_than`, which is to be redone.
-
-        A corrupt one is not taken for a result.
-        """
+    def finished(self) -> Record | None:
+        """The run's record, where there is a valid one: a corrupt one is not taken for a result."""
         try:
-            read_record(self.record)
+            return read_record(self.record)
         except (FileNotFoundError, BadRecord):
-            return False
-        return other_than is None or self.fingerprint() != other_than
+            return None
+
+    def done(self, other_than: str | None = None) -> bool:
+        """Whether it is finished, by a record of another fingerprint than `other_than`, which is to be done again."""
+        return self.finished() is not None and (other_than is None or self.fingerprint() != other_than)
 
     def fingerprint(self) -> str | None:
         """What tells this record from a later one of the same run; None where there is none."""

@@ -62,12 +62,14 @@ def write(
             },
             relabelling=[_relabel_row(row) for row in fitted.history if row["relabelled"]],
             timing=_timing(fitted, len(splits.train), time.perf_counter() - started, ready.precision.device),
-            provenance=_provenance(context, splits, noisy, ready),
+            provenance=_provenance(context, splits, noisy, ready, fitted),
         )
     )
 
 
-def _provenance(context: RunContext, splits: Splits, noisy: NoisyLabels, ready: Assembled) -> dict[str, Any]:
+def _provenance(
+    context: RunContext, splits: Splits, noisy: NoisyLabels, ready: Assembled, fitted: Fitted
+) -> dict[str, Any]:
     return {
         **context.provenance,
         "device": device_name(ready.precision.device),
@@ -81,6 +83,7 @@ def _provenance(context: RunContext, splits: Splits, noisy: NoisyLabels, ready: 
             "classes": list(splits.train.class_names),
             "notes": [*splits.notes, *noisy.notes],
         },
+        "commits": list(fitted.commits),  # more than one: interrupted, and ended by other code
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": sum(p.numel() for p in ready.method.parameters()),
     }

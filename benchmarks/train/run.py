@@ -18,7 +18,7 @@ from benchmarks.train import results
 from benchmarks.train.build import Assembled, adopt_members, assemble, build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.folds import leave_out
-from benchmarks.train.trainer import Fitted, Trainer
+from benchmarks.train.trainer import Code, Fitted, Trainer
 from common.errors import UserError
 from datasets.base import Splits
 from methods.core.base import Method
@@ -61,8 +61,15 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
     noisy = label_noise(spec, splits.train, context.sources)
     splits, noisy = leave_out(spec, splits, noisy)
     ready = assemble(spec, _method(spec, context, splits), splits, noisy.labels, device)
-    fitted = _adopted(spec, ready, folder) if spec.members else Trainer(spec, ready, folder).run()
+    fitted = (
+        _adopted(spec, ready, folder) if spec.members else Trainer(spec, ready, folder, _code(context, splits)).run()
+    )
     results.write(spec, context, folder, splits, noisy, ready, fitted, started)
+
+
+def _code(context: RunContext, splits: Splits) -> Code:
+    made = context.provenance
+    return Code(tuple(part.fingerprint for _, part in splits.parts()), made.get("plugins") or {}, made.get("commit"))
 
 
 def _method(spec: RunSpec, context: RunContext, splits: Splits) -> Method:

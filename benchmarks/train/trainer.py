@@ -37,6 +37,16 @@ class TrainingState:
     epoch: int = 0  # the next one
     history: list[EpochRow] = field(default_factory=list)
     best: BestEpochs = field(default_factory=BestEpochs)
+    commits: list[str | None] = field(default_factory=list)  # of the code that has trained so far
+
+
+@dataclass(frozen=True)
+class Code:
+    """What, beside its spec, decides a run's numbers: a run goes on only where data and plug-ins are the same."""
+
+    data: tuple[str, ...] = ()  # fingerprints of the splits
+    plugins: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
+    commit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,20 +58,21 @@ class Fitted:
     labels: np.ndarray  # [N] of the training set, as relabelling left them
     history: Sequence[EpochRow] = ()
     best: Mapping[str, EpochRow] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
+    commits: Sequence[str | None] = ()  # of the code that has trained it
 
 
 class Trainer:
     """Trains one run, from its last checkpoint if there is one, to its last epoch."""
 
-    def __init__(self, spec: RunSpec, ready: Assembled, folder: RunFolder) -> None:
-        self.spec, self.recipe, self.folder = spec, spec.recipe, folder
+    def __init__(self, spec: RunSpec, ready: Assembled, folder: RunFolder, code: Code = Code()) -> None:
+        self.spec, self.recipe, self.folder, self.code = spec, spec.recipe, folder, code
         self.method, self.data, self.evaluator = ready.method, ready.data, ready.evaluator
         self.pipeline, self.precision = ready.pipeline, ready.precision
         self.device = ready.precision.device
         self.stepper = Stepper(spec.recipe, ready.method, ready.precision)
         self.labels = torch.from_numpy(self.data.given).to(self.device, copy=True)  # relabelling writes here
         self.clean = torch.from_numpy(self.data.clean).to(self.device)
-        self.state = TrainingState()
+        self.state = TrainingState(commits=[code.commit])
         self._outputs: dict[str, Outputs] = {}  # single-view predictions of the weights as they are, by split
         # A last batch of one image has no batch statistics: it is left out (of this epoch; the order is always new).
         count = len(self.data.train)
@@ -101,7 +112,7 @@ class Trainer:
         validation = known.get("validation")
         if data.validation is not None and validation is None:
             validation = self.evaluator.predict(data.validation.loader, view)
-        return Fitted(test, validation, self.labels.cpu().numpy(), self.state.history, best.rows)
+        return Fitted(test, validation, self.labels.cpu().numpy(), self.state.history, best.rows, self.state.commits)
 
     def train_epoch(self, epoch: int, progress: Progress) -> EpochRow:
         """One pass over the training set. The host issues steps and never waits for a value within it."""
@@ -184,26 +195,41 @@ class Trainer:
         """Write the checkpoint of the epochs done so far."""
         checkpoint.save(
             self.folder,
-            {
-                "run_id": self.spec.run_id,
-                "epoch": self.state.epoch,
-                "history": self.state.history,
-                "best": self.state.best.rows,
-                "best_weights": self.state.best.weights,
-                "method": self.method.state_dict(),
-                "optimizer": self.stepper.optimizer.state_dict(),
-                "scaler": self.stepper.scaler.state_dict(),
-                "labels": self.labels.cpu(),
-            },
+            checkpoint.Checkpoint.model_construct(
+                run_id=self.spec.run_id,
+                data=list(self.code.data),
+                plugins=dict(self.code.plugins),
+                commits=self.state.commits,
+                epoch=self.state.epoch,
+                history=self.state.history,
+                best=self.state.best.rows,
+                best_weights=self.state.best.weights,
+                method=self.method.state_dict(),
+                optimizer=self.stepper.optimizer.state_dict(),
+                scaler=self.stepper.scaler.state_dict(),
+                labels=self.labels.cpu(),
+            ),
         )
 
     def _resume(self) -> None:
-        saved = checkpoint.load(self.folder.checkpoint, self.spec.run_id)
+        """Go on from the last checkpoint: never one of other data or of another plug-in, whose run this is not."""
+        saved = checkpoint.load(self.folder.checkpoint, self.spec.run_id, self.recipe.epochs)
         if saved is None:
             return
-        self.method.load_state_dict(saved["method"])
-        self.stepper.optimizer.load_state_dict(saved["optimizer"])
-        self.stepper.scaler.load_state_dict(saved["scaler"])
-        self.labels.copy_(saved["labels"])
-        self.state = TrainingState(saved["epoch"], saved["history"], BestEpochs(saved["best"], saved["best_weights"]))
+        for what, before, now in (
+            ("data", saved.data, list(self.code.data)),
+            ("plug-in", saved.plugins, self.code.plugins),
+        ):
+            if before != now:
+                log.warning("the %s is not the one of the checkpoint any more: the run starts over", what)
+                return
+        if saved.labels.shape != self.labels.shape:
+            log.warning("the checkpoint's labels are of another training set: the run starts over")
+            return
+        self.method.load_state_dict(saved.method)
+        self.stepper.optimizer.load_state_dict(saved.optimizer)
+        self.stepper.scaler.load_state_dict(saved.scaler)
+        self.labels.copy_(saved.labels)
+        commits = list(dict.fromkeys([*saved.commits, self.code.commit]))
+        self.state = TrainingState(saved.epoch, saved.history, BestEpochs(saved.best, saved.best_weights), commits)
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)

@@ -13,6 +13,7 @@ from benchmarks.store.run_folder import STALE_SECONDS, RunFolder, previous_check
 from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint
 from common.files import atomic_write
+from tests.benchmarks.train.test_checkpoint import STATE
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_who_lost_the_run_writes_nothing(folder, record):
     with pytest.raises(Superseded):
         mine.write_failure("x", "")
     with pytest.raises(Superseded):
-        checkpoint.save(mine, {"run_id": "x"})
+        checkpoint.save(mine, STATE)
     assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
 
 

@@ -178,7 +178,7 @@ def test_a_checkpoint_that_would_run_code_is_not_loaded(tmp_path):
 
     path = tmp_path / "checkpoint.pt"
     torch.save({"run_id": "x", "optimizer": Evil()}, path)
-    assert checkpoint.load(path, "x") is None
+    assert checkpoint.load(path, "x", 5) is None
     assert not (tmp_path / "ran").exists()
 
 
