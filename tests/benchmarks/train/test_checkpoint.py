@@ -14,7 +14,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint, final_weights
 from benchmarks.train.context import RunContext
 from benchmarks.train.run import execute
-from benchmarks.train.trainer import Trainer
+from benchmarks.train.trainer import Code, Trainer
 
 ROWS = [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}]
 VALUES = {
@@ -125,14 +125,10 @@ def test_a_run_under_another_commit_goes_on_and_says_both(interrupted, tmp_path,
 
 @pytest.mark.parametrize("what", ["data", "plug-in"])
 def test_a_run_on_other_data_or_with_another_plug_in_starts_over(interrupted, tmp_path, caplog, monkeypatch, what):
-    made = {}
+    made = {"plugins": {"mine.py": "2"}} if what == "plug-in" else {}
     if what == "data":
-        fingerprints = iter(["other train", "other test"])
-        monkeypatch.setattr(
-            "datasets.base.ImageSet.fingerprint", property(lambda _: next(fingerprints, "later")), False
-        )
-    else:
-        made = {"plugins": {"mine.py": "2"}}
+        code = Code(("other train", "other test"), {"mine.py": "1"}, "first")
+        monkeypatch.setattr("benchmarks.train.run._code", lambda *_: code)
     with caplog.at_level(logging.INFO):
         assert execute(interrupted, context(tmp_path, **made))
     assert f"the {what} is not the one of the checkpoint any more: the run starts over" in caplog.text
