@@ -16,6 +16,7 @@ import joblib
 import methods
 from benchmarks.cli.progress_bar import ProgressBar
 from benchmarks.cli.request import from_flags
+from benchmarks.launch import disk
 from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
 from benchmarks.launch.estimate import LoadedSplits
@@ -176,9 +177,8 @@ class Session:
         new = self._unqueued(todo.todo)
         if self.published and new:
             print(self._default_recipe(executor, new, splits))
-        self._print(todo, len(todo.todo) - len(new), splits)
-        for note in notes:
-            print(f"note: {note}")
+        remarks = [*todo.remarks, *self._of_methods(splits), *notes, *self._disk(new, splits)]
+        self._print(todo, len(todo.todo) - len(new), remarks)
         if new:
             print(executor.announce(new, executor.estimate(new, splits)), flush=True)
         if self.dry_run:
@@ -254,13 +254,11 @@ class Session:
             notes |= dict.fromkeys(noisy.notes)
         return notes
 
-    def _print(self, todo: Todo, queued: int, splits: LoadedSplits) -> None:
+    def _print(self, todo: Todo, queued: int, remarks: Sequence[str]) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
         print(f", {len(todo.partial)} to go on from a checkpoint" if todo.partial else "", end="")
         print(f", {queued} queued or running already" if queued else "", flush=True)
-        for remark in todo.remarks:
-            print(f"note: {remark}")
-        for remark in self._of_methods(splits):
+        for remark in remarks:
             print(f"note: {remark}")
         if self.dry_run:
             for spec in todo.todo:
@@ -276,6 +274,11 @@ class Session:
             config = methods.validate_config(spec.method, method, spec.config)
             if warning := method.warning(config, classes[spec.dataset]):
                 yield f"{spec.dataset}, {spec.method}: {warning}"
+
+    def _disk(self, new: Sequence[RunSpec], splits: LoadedSplits) -> list[str]:
+        """A warning where the runs may not fit on the disk."""
+        warning = disk.warning(new, splits, self.context.runs, self.jobs or joblib.cpu_count()) if new else ""
+        return [warning] if warning else []
 
     def _sum_up(self, outcome: RunsOutcome, store: Store) -> int:
         print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed; records under {store.root}")
