@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.cache.walk import Skipped, walk
+from datasets.cache.walk import Skipped, regular, walk
 from datasets.errors import DataError
 from datasets.expressions.folders import expression_folders, has_expressions
 from datasets.images.file_dataset import FileDataset
@@ -101,7 +101,8 @@ class AffectNet(FileDataset):
         if first is None:
             raise DataError(f"{table}: no rows")
         places = [place for name in _IMAGES for place in (base / name, base.parent / name) if place.is_dir()]
-        images = next((place for place in places if (place / first[1]).is_file()), None)
+        inside = not Path(first[1]).is_absolute() and ".." not in Path(first[1]).parts
+        images = next((place for place in places if inside and regular(place / first[1])), None)
         if images is None:  # the first image is missing: the folder that is named for them
             images = next((base / name for name in _IMAGES[1:] if (base / name).is_dir()), base)
         found = Files()

@@ -102,6 +102,15 @@ def test_affectnet_rows_that_make_no_sense(tmp_path: Path, row: str, message: st
         load("affectnet", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["9" * 5000, "a\0b", "../../../etc/passwd", "/etc/passwd"])
+def test_affectnet_names_that_are_no_images_of_it_are_missing(tmp_path: Path, name: str) -> None:
+    mini.affectnet_csv(tmp_path / "affectnet")
+    table = tmp_path / "affectnet/training.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, f"{name},1,1,8,8,1,3,0,0", *rows]))
+    assert "affectnet: 1 of 17 listed train images are missing" in load("affectnet", tmp_path).notes
+
+
 def test_affectnet_rows_without_a_face_need_no_box(tmp_path: Path) -> None:
     mini.affectnet_csv(tmp_path / "affectnet")
     with open(tmp_path / "affectnet/training.csv", "a") as file:

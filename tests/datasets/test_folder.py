@@ -199,7 +199,7 @@ def test_names_that_are_not_utf8_become_printable(tmp_path: Path) -> None:
     assert text.isprintable() and text.encode()
 
 
-@pytest.mark.parametrize("argument", ["x" * 5000, "a\0b", "/" + "y/" * 3000])
+@pytest.mark.parametrize("argument", ["x" * 5000, "a\0b", "/" + "y/" * 3000, "~nobody-at-all/x"])
 def test_paths_that_cannot_be_are_one_line(tmp_path: Path, argument: str) -> None:
     with pytest.raises(DataError) as error:
         DATASETS.load(f"folder:{argument}")(tmp_path).load()
