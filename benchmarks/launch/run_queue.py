@@ -113,7 +113,7 @@ class RunQueue:
                 folder.write_failure(reason, "", self.context.launch)
             except OSError as error:  # a full or read-only disk: the outcome alone holds it
                 reason += f"; {error}"
-            reason += low_space(self.store.root)
+            reason += low_space(folder.path)
             outcome.fail(spec, reason)
 
     def _failed(self, folder: RunFolder, spec: RunSpec) -> bool:

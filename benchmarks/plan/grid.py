@@ -18,6 +18,7 @@ from common import dotted
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json
 from common.registry import unknown
+from common.text import printable
 from datasets.registry import DATASETS
 from methods.core.backbones import BACKBONES
 from methods.core.weights import IMAGENET, check_weights, sha256
@@ -54,7 +55,9 @@ def parse_set(text: str) -> tuple[str, str, Any]:
     target, equals, value = text.partition("=")
     owner, dot, key = target.partition(".")
     if not (equals and dot and owner and key):
-        raise UserError(f"--set {text}: expected METHOD.KEY=VALUE, e.g. rul.variant=released or recipe.lr=0.01")
+        raise UserError(
+            f"--set {printable(text):.80}: expected METHOD.KEY=VALUE, e.g. rul.variant=released or recipe.lr=0.01"
+        )
     try:
         return owner, key, parse_json(value.encode("utf-8", "surrogateescape"))
     except Unreadable:

@@ -178,9 +178,8 @@ class RunFolder:
     def write_failure(self, message: str, traceback: str, launch: str = "") -> None:
         """Leave the reason of a failure for `status`; `launch` is the command that it happened under."""
         with self.writing(self.failure) as file:
-            mark = Failure(
-                message=message[:MOST_TEXT], traceback=traceback[-MOST_TEXT:], launch=launch, time=time.time()
-            )
+            text, trace = message[:MOST_TEXT] + low_space(self.path), traceback[-MOST_TEXT:]
+            mark = Failure(message=text, traceback=trace, launch=launch, time=time.time())
             file.write(mark.model_dump_json(indent=1))
 
     def failed_under(self) -> tuple[str, float] | None:

@@ -159,7 +159,7 @@ def _validated(values: dict[str, Any], called: Any) -> SlurmSettings:
 def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UserError(f"--slurm-set {text}: expected KEY=VALUE, e.g. reservation=night or hold=true")
+        raise UserError(f"--slurm-set {printable(text):.80}: expected KEY=VALUE, e.g. reservation=night or hold=true")
     try:
         return key.replace("-", "_"), parse_json(value.encode(errors="surrogateescape"))
     except Unreadable:
@@ -174,7 +174,7 @@ def _together(options: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             lines = value if isinstance(value, list) else [value]
             found[key] = [*found.get(key, []), *lines]
         elif key in found:
-            raise UserError(f"--slurm-set {key}: given twice")
+            raise UserError(f"--slurm-set {printable(key):.80}: given twice")
         else:
             found[key] = value
     return found
