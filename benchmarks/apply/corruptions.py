@@ -1,4 +1,4 @@
-"""Test images made worse in four ways and five strengths (after Hendrycks & Dietterich, ICLR 2019), by torchvision and PIL."""
+"""Test images made worse in four ways and five strengths (after Hendrycks & Dietterich, ICLR 2019)."""
 
 from __future__ import annotations
 
