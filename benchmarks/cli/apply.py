@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.apply import find
+from benchmarks.cli.terminal import table
+from benchmarks.cli.values import parse_names
 from benchmarks.launch.devices import devices
 from common.errors import UserError
 
@@ -78,3 +80,59 @@ def writable(*paths: Path | None) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{path}: its folder cannot be made ({error.strerror})") from None
+
+
+def evaluate(flags: argparse.Namespace) -> int:
+    """`bench.py evaluate RUN --on NAME --corrupted`."""
+    import pandas as pd
+
+    from benchmarks.apply import corruptions, other_data, shift_figure
+    from benchmarks.apply.predictions import write_csv
+
+    if not flags.on and not flags.corrupted:
+        raise UserError("evaluate: on what? --on NAME (another data set), --corrupted (its own test images), or both")
+    others = parse_names(flags.on) if flags.on else ()
+    trained, rest = _trained(flags, flags.items)
+    if rest:
+        raise UserError(f"evaluate: {rest[0]}: one run at a time")
+    sets = [(name, other_data.load(trained, name, flags.data)) for name in others]
+    own = None
+    if flags.corrupted:
+        name = flags.own or trained.spec.dataset
+        if not flags.own and ":" in name:
+            raise UserError(f"--corrupted: where does {name} lie? give --own {name.partition(':')[0]}:PATH")
+        own = other_data.own_test(trained, name, flags.data)
+    out = flags.out or Path("evaluation") / trained.record.run_id
+    print(trained.spec)
+    if sets:
+        rows = [other_data.evaluate(trained, name, test) for name, test in sets]
+        write_csv(out / "other-data.csv", pd.DataFrame(rows))
+        head = ("data set", "images", "accuracy %", "AUROC % of in against out, own score", "free score")
+        print(
+            table(
+                head,
+                [[str(row["dataset"]), f"{row['images']:,}", *map(_percent, list(row.values())[2:])] for row in rows],
+            )
+        )
+        print(f"written: {out / 'other-data.csv'}")
+    if own is not None:
+        found = list(corruptions.evaluate(trained, own))
+        write_csv(out / "corrupted.csv", pd.DataFrame(found))
+        shift_figure.draw(out / "corrupted.png", found, str(trained.spec))
+        keys = ("accuracy", "error_auroc", "free_error_auroc")
+        head = ("corruption", "strength", "accuracy %", "AUROC % of errors, own score", "free score")
+        print(
+            table(
+                head,
+                [
+                    [str(row["corruption"]), str(row["strength"]), *(_percent(row[key]) for key in keys)]
+                    for row in found
+                ],
+            )
+        )
+        print(f"written: {out / 'corrupted.csv'}, .png")
+    return 0
+
+
+def _percent(value: Any) -> str:
+    return "" if value is None else f"{100 * value:.1f}"

@@ -63,6 +63,7 @@ def parser() -> Parser:
     _tune(verbs.add_parser("tune", help="choose a recipe's learning rate, with the same budget for every method"))
     _suspects(verbs.add_parser("suspects", help="the same as `data suspects`: which labels of a data set are wrong"))
     _predict(verbs.add_parser("predict", help="a finished run on your own images: a table, a contact sheet"))
+    _evaluate(verbs.add_parser("evaluate", help="a finished run on other data, and on corrupted test images"))
     _report(verbs.add_parser("report", help="tables from finished runs"))
     _release(verbs.add_parser("release", help="finished runs as records to commit (docs/reports.md)"))
     return top
@@ -292,6 +293,17 @@ def _tune(verb: Parser) -> None:
     runs(verb)
     execution(verb)
     slurm(verb.add_argument_group(SLURM_GROUP))
+
+
+def _evaluate(verb: Parser) -> None:
+    verb.add_argument("items", nargs="*", metavar="RUN", help="a run's folder or id")
+    verb.add_argument("--on", metavar="A,B", help="other data sets: does its uncertainty tell them from its own?")
+    corrupted = "its own test images with noise, blur, less contrast, JPEG: five strengths each"
+    verb.add_argument("--corrupted", action="store_true", help=corrupted)
+    verb.add_argument("--own", metavar="NAME", help="its own data set, where that is a folder:PATH")
+    _applied(verb)
+    data(verb)
+    verb.add_argument("--out", type=Path, metavar="DIR", help="where tables and figure go (evaluation/ID)")
 
 
 def _suspects(verb: Parser) -> None:

@@ -35,6 +35,7 @@ from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
+from benchmarks.train.build import check_backbones
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 from common.text import printable
@@ -169,6 +170,7 @@ class Session:
             return None
         store = Store(self.context.runs)
         splits = self._load_data()
+        check_backbones(self.specs, splits)
         notes = self._data_notes(splits)
         data = {key: (part.train.fingerprint, part.test.fingerprint) for key, part in splits.items()}
         here = (data, self.context.provenance["plugins"])

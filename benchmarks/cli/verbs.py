@@ -85,6 +85,13 @@ def tune(flags: argparse.Namespace) -> int:
     return verb.tune(flags)
 
 
+def evaluate(flags: argparse.Namespace) -> int:
+    """`bench.py evaluate`."""
+    from benchmarks.cli import apply
+
+    return apply.evaluate(flags)
+
+
 def suspects(flags: argparse.Namespace) -> int:
     """`bench.py data suspects`."""
     from benchmarks.cli import suspects as verb
@@ -100,4 +107,5 @@ VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "predict": predict,
     "suspects": suspects,
     "tune": tune,
+    "evaluate": evaluate,
 }

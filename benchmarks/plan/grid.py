@@ -17,11 +17,10 @@ from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json
-from common.registry import unknown
 from common.text import printable
 from datasets.registry import DATASETS
-from methods.core.backbones import BACKBONES
-from methods.core.weights import IMAGENET, check_weights, sha256
+from methods.core import backbones
+from methods.core.weights import IMAGENET, TIMM, check_weights, sha256
 from methods.registry import METHODS
 
 MSCELEB = Path("weights") / "resnet18_msceleb.pth"  # below the data folder
@@ -124,8 +123,7 @@ def _recipe(request: Request, dataset: str, method: str) -> Recipe:
     changes |= {k: v for k, v in (("epochs", request.epochs), ("backbone", request.backbone)) if v is not None}
     name = request.recipe or ("quick" if entry.embedded else request.real_recipe)
     recipe = recipes.load(name, dataset, method if request.own_protocols else None, **changes)
-    if recipe.backbone not in BACKBONES:
-        raise unknown("backbone", recipe.backbone, BACKBONES)
+    backbones.check(recipe.backbone)
     return recipe
 
 
@@ -171,7 +169,11 @@ def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
     if recipe.pretrained == "msceleb" and (path := weights_file(data, None)):
         check_weights(path, recipe.backbone, recipe.input_size(48))
         return sha256(path)
-    return IMAGENET if recipe.pretrained == IMAGENET else None
+    if recipe.pretrained == TIMM and not recipe.backbone.startswith(f"{TIMM}:"):
+        raise UserError(
+            f"recipe.pretrained = {TIMM}: only for backbones of timm's ({TIMM}:NAME), not {recipe.backbone}"
+        )
+    return recipe.pretrained if recipe.pretrained in (IMAGENET, TIMM) else None
 
 
 def weights_file(data: Path, given: Path | None) -> Path | None:

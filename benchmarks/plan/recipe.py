@@ -70,7 +70,7 @@ class Recipe(_Values):
     name: Annotated[str, AfterValidator(one_line)]
     source: str = ""  # where the values come from; not part of a run's identity
     backbone: str
-    pretrained: Literal["none", "msceleb", "imagenet"] = "none"
+    pretrained: Literal["none", "msceleb", "imagenet", "timm"] = "none"
     image_size: int | None = Field(
         None, ge=8, le=MOST_PIXELS, description="pixels to resize to; the data set's own size if absent"
     )

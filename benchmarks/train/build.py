@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from common.errors import UserError
 from datasets.augment.pipeline import Pipeline
 from datasets.base import ImageSet, Splits
 from datasets.noise import NoisyLabels, add_noise
+from methods.core import backbones
 from methods.core.base import Method
-from methods.core.weights import IMAGENET, load_weights, sha256
+from methods.core.timm_networks import load_pretrained as load_timm
+from methods.core.weights import IMAGENET, TIMM, load_weights, sha256
 
 
 @dataclass(frozen=True)
@@ -114,12 +116,24 @@ def create_method(spec: RunSpec, num_classes: int, side: int, channels: int) -> 
     )
 
 
-def load_pretrained(method: Method, spec: RunSpec, file: Path | None) -> None:
+def check_backbones(specs: Iterable[RunSpec], splits: Mapping[tuple[str, int | None], Splits]) -> None:
+    """Raise UserError where a network does not take a data set's images; `splits` by data set and image size."""
+    wanted = set()
+    for spec in specs:
+        images = splits[spec.dataset, spec.recipe.image_size].train.images
+        wanted.add((spec.recipe.backbone, images.shape[3], spec.recipe.input_size(images.shape[1])))
+    for name, channels, side in sorted(wanted):
+        backbones.create(name, channels, side)
+
+
+def load_pretrained(method: Method, spec: RunSpec, file: Path | None, channels: int = 3) -> None:
     """Set the backbone from the weights that the spec names. Raises UserError when `file` is not those."""
     if spec.weights is None:
         return
     if spec.weights == IMAGENET:
         load_weights(method.backbone, IMAGENET)
+    elif spec.weights == TIMM:
+        load_timm(method.backbone.stages, spec.recipe.backbone, channels)
     elif file is None or sha256(file) != spec.weights:
         raise UserError(f"weights: {file or 'no file'} is not the one of this run (sha256 {spec.weights[:12]})")
     else:

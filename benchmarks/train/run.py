@@ -78,7 +78,7 @@ def _method(spec: RunSpec, context: RunContext, splits: Splits) -> Method:
     if spec.members:
         adopt_members(method, spec, Store(context.runs), lambda member: build_method(member, splits.train))
     else:
-        load_pretrained(method, spec, context.weights)
+        load_pretrained(method, spec, context.weights, splits.train.images.shape[3])
     return method
 
 

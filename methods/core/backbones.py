@@ -2,7 +2,7 @@
 
 ResNet-18 (He et al., CVPR 2016) is torchvision's, with its parameter names, so that published weights fit. Its
 small-image stem (3x3, stride 1, no max-pool) is the usual CIFAR and FER2013 one. `compact` and `small` are ours:
-`compact` for networks that converge within minutes on a CPU, `small` for embedded data.
+`compact` for networks that converge within minutes on a CPU, `small` for embedded data. `timm:NAME` is timm's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from common.errors import UserError
 from common.registry import unknown
+from methods.core import timm_networks
 
 
 class _RunningStatisticsForOne:
@@ -64,11 +65,32 @@ class Backbone(nn.Module):
         return self.stages(self.prepare(images))
 
 
+def check(name: str) -> None:
+    """Raise UserError for an unknown name, and for `timm:NAME` where timm is not installed."""
+    if name.startswith(timm_networks.PREFIX):
+        timm_networks.check(name)
+    elif name not in BACKBONES:
+        raise unknown("backbone", name, [*BACKBONES, f"{timm_networks.PREFIX}NAME"])
+
+
 def create(name: str, channels: int = 3, image_size: int = 224) -> Backbone:
-    """A backbone by name for square images of `channels` x `image_size`^2. Raises UserError for an unknown name."""
-    if name not in BACKBONES:
-        raise unknown("backbone", name, BACKBONES)
-    return BACKBONES[name](channels, image_size)
+    """A backbone by name for square images of `channels` x `image_size`^2.
+
+    Raises UserError for an unknown name, and for a network of timm's that does not take such images.
+    """
+    check(name)
+    if name in BACKBONES:
+        return BACKBONES[name](channels, image_size)
+    try:
+        backbone = Backbone(timm_networks.stages(name, channels), channels, image_size, expand_grey=False)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = timm_networks.one_line(error)
+        raise UserError(f"backbone '{name}': takes no images of {image_size} pixels ({reason})") from None
+    if len(backbone.feature_shape) != 3:
+        raise UserError(f"backbone '{name}': gives {backbone.feature_shape} for an image, no feature map [D, H, W]")
+    return backbone
 
 
 def _resnet18(channels: int, image_size: int, small_stem: bool = False) -> Backbone:

@@ -28,6 +28,7 @@ from common.text import printable
 from methods.core.backbones import Backbone, create
 
 IMAGENET = "imagenet"
+TIMM = "timm"  # the weights that come with a network of timm's
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys that public training scripts keep the weights under
 # Accuracies and losses that scripts save beside the weights: numbers, of which numpy makes classes.
 _NUMPY: list[Any] = [
