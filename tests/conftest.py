@@ -30,7 +30,7 @@ def cache_folder(tmp_path_factory):
 def bench(tmp_path):
     """`bench("list")` runs the command line in a process of its own, its data and runs folders below tmp_path."""
 
-    def call(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, str(CHECKOUT / "bench.py"), *arguments],
             cwd=tmp_path,

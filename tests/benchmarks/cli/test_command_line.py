@@ -224,7 +224,7 @@ LONG = ("--datasets", "digits", "--epochs", "25", "--noise", "0.2", "--seeds", "
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    subprocess.run([sys.executable, BENCH, *LONG], cwd=folder, check=True, capture_output=True, timeout=120)
+    subprocess.run([sys.executable, BENCH, *LONG], cwd=folder, check=True, capture_output=True, timeout=300)
     (path,) = records(folder)
     return read_record(path).metrics
 
@@ -237,7 +237,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_record(bench, tmp_pat
         os.killpg(launcher.pid, how)  # as a terminal does
     else:
         launcher.kill()  # the launcher alone: its runs must notice
-    output, _ = launcher.communicate(timeout=30)
+    output, _ = launcher.communicate(timeout=120)
     if how == signal.SIGINT:
         assert launcher.returncode == 130 and "give the same command again" in output
     (leases,) = [list(tmp_path.glob("runs/*/*/*/*/lease-*"))]
@@ -263,7 +263,7 @@ def _kill_scn(tmp_path):
 def test_a_run_killed_from_outside_goes_on_by_itself(bench, tmp_path, undisturbed):
     launcher = _start(tmp_path, *LONG)
     _kill_scn(tmp_path)
-    output, _ = launcher.communicate(timeout=120)
+    output, _ = launcher.communicate(timeout=300)
     assert launcher.returncode == 0, output
     (path,) = records(tmp_path)
     assert read_record(path).metrics == undisturbed
@@ -272,7 +272,7 @@ def test_a_run_killed_from_outside_goes_on_by_itself(bench, tmp_path, undisturbe
 def test_a_run_killed_too_often_fails_alone_and_is_tried_again_on_order(bench, tmp_path, undisturbed):
     launcher = _start(tmp_path, *LONG[:-1], "scn,baseline", "--jobs", "2", "--tries", "1")
     _kill_scn(tmp_path)
-    output, _ = launcher.communicate(timeout=120)
+    output, _ = launcher.communicate(timeout=300)
     assert launcher.returncode == 1 and "SIGKILL" in output
     assert [path.parts[-4] for path in records(tmp_path)] == ["baseline"]
     assert "1 done" in (text := bench("status").stdout) and "1 failed" in text and "retry" in text

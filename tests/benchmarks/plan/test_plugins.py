@@ -32,7 +32,7 @@ def test_the_documented_plugins_run(bench, tmp_path):
 def test_the_documented_loop_runs():
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     script = str(EXAMPLES / "own_loop.py")
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "[64, 7]" in done.stdout
 
