@@ -7,9 +7,10 @@ difference is paired by image); draw k of every run is its value on the same res
 - `interval`: the hierarchical interval of a comparison, over seeds and images.
 
 Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3
-of what it should be, and its tails are the normal's instead of t's, so that intervals are too narrow (`python -m
-reports.stats.simulate` prints by how much). The part of the seeds is drawn from Student's t instead, with the error and
-the degrees of freedom of the table's model.
+of what it should be, and its tails are the normal's instead of t's: alone it makes 23 % false findings instead of 5 %.
+With the images it counts what seeds make of single images up to three times (Owen, *The pigeonhole bootstrap*, 2007), so
+that two errors cancel as the size of the test set happens to have it. The part of the seeds is drawn from Student's t
+instead, with the error and the degrees of freedom of the table's model. `python -m reports.stats.simulate` compares them.
 
 The parts are those of the multi-reader multi-case design (readers = seeds, cases = images; Obuchowski & Rockette 1995,
 Hillis 2007). A run differs from another of the same arm also by what its seed makes of single images. The variance
