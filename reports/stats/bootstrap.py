@@ -8,9 +8,9 @@ difference is paired by image); draw k of every run is its value on the same res
 
 Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3
 of what it should be, and its tails are the normal's instead of t's: alone it makes 23 % false findings instead of 5 %.
-With the images it counts what seeds make of single images up to three times (Owen, *The pigeonhole bootstrap*, 2007), so
-that two errors cancel as the size of the test set happens to have it. The part of the seeds is drawn from Student's t
-instead, with the error and the degrees of freedom of the table's model. `python -m reports.stats.simulate` compares them.
+With the images it counts what seeds make of single images up to three times (Owen, *The pigeonhole bootstrap*, 2007):
+two errors that cancel where the test set happens to be of the right size. The part of the seeds is drawn from Student's
+t instead, with the error and the degrees of freedom of the table's model. `python -m reports.stats.simulate` compares.
 
 The parts are those of the multi-reader multi-case design (readers = seeds, cases = images; Obuchowski & Rockette 1995,
 Hillis 2007). A run differs from another of the same arm also by what its seed makes of single images. The variance
