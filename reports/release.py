@@ -27,7 +27,9 @@ from reports.runs.predictions import SHARED, Arrays, read_predictions, reversed_
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = ("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last")
 # Rounded to the fewest of these bits, of float32's 23, that leave each number that a report shows.
-ROUNDED = ("test_logits", "test_uncertainty", "train_uncertainty", "train_free_uncertainty")
+ROUNDED = (
+    "test_logits", "test_uncertainty", "train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other",
+)  # fmt: skip
 BITS = (10, 13, 16)
 # Only figures of a single run read these, and they draw the lowest seed under the least noise.
 OF_FIGURES = ("test_features", "tsne_", "example_", "figure2_")
