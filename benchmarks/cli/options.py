@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.cli.values import MOST_THREADS, MOST_TRIES, filled, folder, jobs, path, whole
+from benchmarks.cli.values import MOST_THREADS, MOST_TRIES, filled, folder, jobs, path, percent, whole
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.plan.recipe import MOST_EPOCHS, MOST_PIXELS, RECIPES
 from benchmarks.plan.spec import MOST_SEED
@@ -257,9 +257,11 @@ def _release(verb: Parser) -> None:
 
 def _applied(verb: Parser) -> None:
     """A finished run, and where it works."""
-    verb.add_argument("--best", metavar="METHOD", help="instead of RUN: the method's run of highest test accuracy")
-    verb.add_argument("--dataset", metavar="NAME", help="of --best: trained on this data set")
-    verb.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
+    verb.add_argument(
+        "--best", type=filled, metavar="METHOD", help="instead of RUN: the method's run of highest test accuracy"
+    )
+    verb.add_argument("--dataset", type=filled, metavar="NAME", help="of --best: trained on this data set")
+    verb.add_argument("--device", type=filled, default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1")
     runs(verb)
     plugin(verb)
 
@@ -270,10 +272,10 @@ def _predict(verb: Parser) -> None:
     )
     _applied(verb)
     out = Path("predictions.csv")
-    verb.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"the table ({out})")
-    verb.add_argument("--html", type=Path, metavar="FILE", help="also a contact sheet, the most uncertain first")
-    verb.add_argument("--reject", type=float, metavar="PERCENT", help="mark what is as uncertain as the most uncertain "
-                      "PERCENT of the run's own test images")  # fmt: skip
+    verb.add_argument("--out", type=path, default=out, metavar="FILE", help=f"the table ({out})")
+    verb.add_argument("--html", type=path, metavar="FILE", help="also a contact sheet, the most uncertain first")
+    share = "mark what is as uncertain as the most uncertain PERCENT of the run's own test images"
+    verb.add_argument("--reject", type=percent, metavar="PERCENT", help=share)
     by = "rank and reject by the method's own uncertainty (own) or by 1 - max softmax (free)"
     verb.add_argument("--by", choices=("own", "free"), default="own", help=by)
 
@@ -282,7 +284,9 @@ def _tune(verb: Parser) -> None:
     verb.add_argument("name", metavar="NAME", help="a data set")
     verb.add_argument("--methods", type=filled, default="baseline,scn,dul,conf,rul", metavar="A,B", help="methods")
     verb.add_argument("--lr", type=filled, default="0.05,0.1,0.2", metavar="X,Y", help="rates (0.05,0.1,0.2)")
-    verb.add_argument("--seed", type=int, default=100, metavar="N", help="of the runs, 100 or more (100)")
+    verb.add_argument(
+        "--seed", type=whole(100, MOST_SEED - 1), default=100, metavar="N", help="of the runs, 100 or more (100)"
+    )
     recipe(verb, "whose learning rate is chosen (compact)")
     verb.set_defaults(recipe="compact")
     verb.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
@@ -310,25 +314,27 @@ def _suspects(verb: Parser) -> None:
     verb.prog = "bench.py data suspects"
     verb.add_argument("name", metavar="NAME", help="a data set; folder:PATH for your own")
     what = verb.add_argument_group("what judges the labels: K networks, each without one part of the training set")
-    what.add_argument("--folds", type=int, default=3, metavar="K", help="parts (3)")
-    what.add_argument("--methods", default="baseline", metavar="A,B", help="methods (baseline)")
+    what.add_argument("--folds", type=whole(2, 100), default=3, metavar="K", help="parts (3)")
+    what.add_argument("--methods", type=filled, default="baseline", metavar="A,B", help="methods (baseline)")
     recipe(what, f"{', '.join(RECIPES.names())}, or FILE.toml (real data: paper; embedded data: quick)")
-    what.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
-    what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's")
+    what.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
+    what.add_argument("--backbone", type=filled, metavar="NAME", help="instead of the recipe's")
     what.add_argument("--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting")
     weights(what, "pretrained ResNet-18 (state dict or .safetensors)")
-    what.add_argument("--seed", type=int, default=0, metavar="N", help="of the runs (0)")
+    what.add_argument("--seed", type=whole(0, MOST_SEED - 1), default=0, metavar="N", help="of the runs (0)")
     plugin(what)
     known = verb.add_argument_group("how good the ranking is")
-    known.add_argument("--noise", metavar="KIND", help="flip labels first (0.3, asymmetric:0.4, human:worse ...)")
     known.add_argument(
-        "--clean", type=Path, metavar="FILE", help="the right labels, where somebody has looked (a list)"
+        "--noise", type=filled, metavar="KIND", help="flip labels first (0.3, asymmetric:0.4, human:worse ...)"
+    )
+    known.add_argument(
+        "--clean", type=path, metavar="FILE", help="the right labels, where somebody has looked (a list)"
     )
     known.add_argument("--cleanlab", action="store_true", help="a column with cleanlab's filter (pip install cleanlab)")
     how = verb.add_argument_group("how and where")
     data(how)
     runs(how)
-    how.add_argument("--out", type=Path, metavar="DIR", help="where the tables and pictures go (suspects/NAME)")
+    how.add_argument("--out", type=folder, metavar="DIR", help="where the tables and pictures go (suspects/NAME)")
     execution(how)
     how.add_argument("--force", action="store_true", help="do finished runs again; the old ones are kept aside")
     slurm(verb.add_argument_group(SLURM_GROUP))

@@ -72,6 +72,8 @@ def values(
         if not isinstance(own, dict) or not all(isinstance(part, dict) for part in own.values()):
             raise UserError(f"recipe '{called}': {name}.{METHODS} holds tables, [{name}.{METHODS}.METHOD]")
         for place, part in ((name, table), *((f"{name}.{METHODS}.{owner}", part) for owner, part in own.items())):
+            if not isinstance(part.get("method", {}), dict):
+                raise UserError(f"recipe '{called}': {place}.method holds settings, {{ KEY = VALUE }}")
             for key in part:
                 if key not in valid and not (part is table and key == METHODS):
                     names = [f"{place}.{one}" for one in valid]

@@ -75,6 +75,9 @@ def test_a_file_of_ones_own_is_called_by_its_path(write, mark):
         (RECIPE + "image_size = 100_000", ["image_size", "1024"]),
         (RECIPE + "crop = 4", ["crop"]),
         (RECIPE + 'name = "paper"', ["default.name"]),
+        (RECIPE + "method = 3", ["default.method", "settings"]),
+        (RECIPE + "[faces]\nmethod = []", ["faces.method", "settings"]),
+        (RECIPE + "methods = 3", ["default.methods"]),
         (RECIPE + 'schedule = { kind = "step", start = 0, every = 0, factor = 1 }', ["schedule"]),
     ],
 )
