@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
-from benchmarks.cli.values import MOST_THREADS, MOST_TRIES, filled, folder, jobs, path, percent, whole
+from benchmarks.cli.values import MOST_THREADS, MOST_TRIES, filled, folder, jobs, path, whole
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.plan.recipe import MOST_EPOCHS, MOST_PIXELS, RECIPES
 from benchmarks.plan.spec import MOST_SEED
@@ -275,7 +275,7 @@ def _predict(verb: Parser) -> None:
     verb.add_argument("--out", type=path, default=out, metavar="FILE", help=f"the table ({out})")
     verb.add_argument("--html", type=path, metavar="FILE", help="also a contact sheet, the most uncertain first")
     share = "mark what is as uncertain as the most uncertain PERCENT of the run's own test images"
-    verb.add_argument("--reject", type=percent, metavar="PERCENT", help=share)
+    verb.add_argument("--reject", type=float, metavar="PERCENT", help=share)
     by = "rank and reject by the method's own uncertainty (own) or by 1 - max softmax (free)"
     verb.add_argument("--by", choices=("own", "free"), default="own", help=by)
 
@@ -285,7 +285,7 @@ def _tune(verb: Parser) -> None:
     verb.add_argument("--methods", type=filled, default="baseline,scn,dul,conf,rul", metavar="A,B", help="methods")
     verb.add_argument("--lr", type=filled, default="0.05,0.1,0.2", metavar="X,Y", help="rates (0.05,0.1,0.2)")
     verb.add_argument(
-        "--seed", type=whole(100, MOST_SEED - 1), default=100, metavar="N", help="of the runs, 100 or more (100)"
+        "--seed", type=whole(0, MOST_SEED - 1), default=100, metavar="N", help="of the runs, 100 or more (100)"
     )
     recipe(verb, "whose learning rate is chosen (compact)")
     verb.set_defaults(recipe="compact")
@@ -314,7 +314,7 @@ def _suspects(verb: Parser) -> None:
     verb.prog = "bench.py data suspects"
     verb.add_argument("name", metavar="NAME", help="a data set; folder:PATH for your own")
     what = verb.add_argument_group("what judges the labels: K networks, each without one part of the training set")
-    what.add_argument("--folds", type=whole(2, 100), default=3, metavar="K", help="parts (3)")
+    what.add_argument("--folds", type=whole(1, 1000), default=3, metavar="K", help="parts (3)")
     what.add_argument("--methods", type=filled, default="baseline", metavar="A,B", help="methods (baseline)")
     recipe(what, f"{', '.join(RECIPES.names())}, or FILE.toml (real data: paper; embedded data: quick)")
     what.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")

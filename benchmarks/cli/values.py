@@ -55,13 +55,6 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-def percent(text: str) -> float:
-    """A number of 0 to 100."""
-    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,9})?", text) or float(text) > 100:
-        raise ArgumentTypeError(f"{printable(text):.40}: must be a number from 0 to 100")
-    return float(text)
-
-
 def jobs(text: str) -> int | None:
     """A number of runs at once, or None for "auto"."""
     try:
