@@ -18,6 +18,12 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def spreadsheet_cell(value: object) -> object:
+    """Text that a spreadsheet would take for a formula gets a ' before it; everything else stays as it is."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
+
+
 def one_line(text: str) -> str:
     """The text, if it fits into a line and, with every mark in it made a dash, a folder's name. Raises ValueError."""
     if not text.isprintable():

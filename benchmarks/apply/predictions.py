@@ -13,6 +13,7 @@ from benchmarks.metrics.calibration import softmax
 from benchmarks.train.evaluate import Outputs
 from common.errors import UserError
 from common.files import atomic_write
+from common.text import spreadsheet_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.apply.trained import Trained
 
 Score = Literal["own", "free"]  # the method's own uncertainty, or 1 - max softmax
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,6 @@ def threshold(uncertainty: np.ndarray, percent: float) -> float:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """A table with a head, whole or not at all. Text that a spreadsheet would take for a formula gets a ' before it."""
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
-    safe = table.assign(**{name: table[name].map(_plain) for name in texts})
+    safe = table.assign(**{name: table[name].map(spreadsheet_cell) for name in texts})
     with atomic_write(path) as file:
         safe.to_csv(file, index=False, lineterminator="\n")
-
-
-def _plain(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -143,13 +143,16 @@ class Trainer:
             progress.beat(epoch, step + 1)
         means = dict(zip(sums, (torch.stack(list(sums.values())) / self.steps).tolist(), strict=True))
         if not math.isfinite(means["loss"]):
-            raise Diverged(
-                f"the loss is {means['loss']} in epoch {epoch + 1} of {self.recipe.epochs}: training diverged; "
-                f"lower the learning rate (recipe lr {self.recipe.lr}) or check the method's settings"
-            )
+            raise self._diverged(f"the loss is {means['loss']}", epoch)
         row: EpochRow = {"epoch": epoch + 1, "lr_factor": factor, **means, **self._relabelling(before)}
         row["train_seconds"] = time.perf_counter() - started
         return row
+
+    def _diverged(self, what: str, epoch: int) -> Diverged:
+        return Diverged(
+            f"{what} in epoch {epoch + 1} of {self.recipe.epochs}: training diverged; lower the learning rate "
+            f"(recipe lr {self.recipe.lr}) or check the method's settings"
+        )
 
     def _order(self, generator: torch.Generator) -> Tensor:
         """Rows [kept] of the training set in the order of one epoch, on the host."""
@@ -179,7 +182,9 @@ class Trainer:
         """Single-view accuracy of every epoch, and whether it is the best so far."""
         started = time.perf_counter()
         test, validation = self.data.test, self.data.validation
-        self._outputs["test"] = self.evaluator.predict(test.loader, "single")
+        seen = self._outputs["test"] = self.evaluator.predict(test.loader, "single")
+        if not (np.isfinite(seen.logits).all() and np.isfinite(seen.uncertainty).all()):  # by its last steps
+            raise self._diverged("predictions are not numbers", row["epoch"] - 1)
         measured = test.metrics(self._outputs["test"])
         row["test_accuracy"] = measured["accuracy"]
         selectors = {"best_on_test": measured["accuracy"]}

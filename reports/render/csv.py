@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from common.text import spreadsheet_cell
 from reports.tables.table import Table
 
 
@@ -22,4 +23,4 @@ def _number(value: str | float | None) -> str:
     """Six decimals at most: more are noise, and platforms differ in them."""
     if value is None or value != value:
         return ""
-    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.6f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(spreadsheet_cell(value))

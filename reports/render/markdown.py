@@ -29,7 +29,9 @@ def _md_value(value: Value) -> str:
     return f"{text} ({escape_markdown(value.remark)})" if value.remark else text
 
 
-_MD = str.maketrans({"<": "&lt;", "|": r"\|", "_": r"\_", "*": r"\*", "`": r"\`", "\n": " "})
+_MD = str.maketrans(
+    {"<": "&lt;", "|": r"\|", "_": r"\_", "*": r"\*", "`": r"\`", "[": r"\[", "]": r"\]", "\n": " ", "\r": " "}
+)
 
 
 def escape_markdown(text: str) -> str:

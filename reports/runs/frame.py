@@ -13,6 +13,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import Record, read_record
 from benchmarks.store.runs import Store
 from common.files import atomic_write
+from common.text import spreadsheet_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -230,6 +231,8 @@ def _number(value: Any) -> float:
 def write_runs_csv(path: Path, runs: pd.DataFrame) -> Path:
     """`runs.csv`: one row a finished run, fractions at full precision, in the frame's order (deterministic)."""
     table = runs[list(RUNS_CSV.values())].set_axis(list(RUNS_CSV), axis=1)
+    texts = table.select_dtypes(exclude=["number", "bool"]).columns
+    table = table.assign(**{name: table[name].map(spreadsheet_cell) for name in texts})
     with atomic_write(path) as file:
         table.to_csv(file, index=False, lineterminator="\n")
     return path

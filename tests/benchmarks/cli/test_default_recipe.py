@@ -27,6 +27,14 @@ def test_without_a_gpu_it_is_compact_and_the_first_line_has_both_times(pictures,
     assert not capsys.readouterr().out.startswith("recipe ")
 
 
+def test_a_dry_run_writes_nothing(pictures, tmp_path, monkeypatch):
+    cache, before = tmp_path / "cache", sorted(tmp_path.rglob("*"))
+    monkeypatch.setenv("UNCERTAINTY_BENCH_CACHE", str(cache))
+    flags = ("--recipe", "quick", "--methods", "rul", "--noise", "0", "--seeds", "1", "--runs", str(tmp_path / "runs"))
+    assert main(["--datasets", pictures, *flags, "--dry-run"]) == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("found", "slurm", "real"), [(["cpu"], [], "compact"), (["cuda:0"], [], "paper"), (["cpu"], ["--slurm"], "paper")]
 )

@@ -219,6 +219,22 @@ def test_divergence_ends_the_run_with_its_reason(specs, do):
     assert folder.status().state == "failed" and not folder.record.exists()
 
 
+def test_divergence_in_the_last_step_has_its_reason_too(specs, do, monkeypatch):
+    """The loss is a number to the end; what its last step leaves is none."""
+    (spec,) = specs("baseline", epochs=1)
+    train_epoch = Trainer.train_epoch
+
+    def ends_badly(trainer, epoch, progress):
+        row = train_epoch(trainer, epoch, progress)
+        torch.nn.init.constant_(trainer.method.classifier.weight, float("nan"))
+        return row
+
+    monkeypatch.setattr(Trainer, "train_epoch", ends_badly)
+    folder = do(spec, expect=False)
+    message = json.loads(folder.failure.read_text())["message"]
+    assert "predictions are not numbers in epoch 1 of 1: training diverged" in message and not folder.record.exists()
+
+
 def test_schedules_are_their_formulas():
     at = lambda epoch, step=0: Clock(epoch, step, 100, 10)  # noqa: E731
     assert lr_factor(Constant(), at(50)) == 1
