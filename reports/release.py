@@ -25,7 +25,10 @@ from reports.runs.groups import seed_groups
 from reports.runs.predictions import SHARED, Arrays, read_predictions, reversed_accuracy, shared_file
 
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
-COMMON = ("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last")
+COMMON = (
+    *("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last"),
+    *("test_files", "train_files", "validation_files"),
+)
 # Rounded to the fewest of these bits, of float32's 23, that leave each number that a report shows.
 ROUNDED = (
     "test_logits", "test_uncertainty", "train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other",

@@ -61,6 +61,22 @@ def of_suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     return result
 
 
+def of_relabelling(given: np.ndarray, clean: np.ndarray, last: np.ndarray) -> dict[str, float | None]:
+    """What relabelling did to the labels [N] in all: given as training began, as they ended up, and the right ones.
+
+    `label_accuracy_before` and `label_accuracy`: the share of right labels before and after; an epoch's precision does
+    not tell harm from help. `relabel_precision`: the share of changed labels that are now right; `relabel_recall`: the
+    share of wrong labels that are now right. Both are None where no label was changed.
+    """
+    changed, wrong, right = last != given, given != clean, last == clean
+    return {
+        "label_accuracy_before": float((~wrong).mean()),
+        "label_accuracy": float(right.mean()),
+        "relabel_precision": float(right[changed].mean()) if changed.any() else None,
+        "relabel_recall": float(right[wrong].mean()) if changed.any() and wrong.any() else None,
+    }
+
+
 def of_training_labels(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     """How well the final uncertainty of the training images finds the labels that were flipped."""
     return {

@@ -21,6 +21,7 @@ from benchmarks.train.context import RunContext
 from benchmarks.train.figure2 import figure2
 from benchmarks.train.precision import device_name
 from benchmarks.train.trainer import Fitted
+from common.text import printable
 from datasets.base import Splits
 from datasets.noise import NoisyLabels
 
@@ -43,6 +44,7 @@ def write(
         "epoch": spec.recipe.epochs,
         **ready.data.test.metrics(fitted.test),
         **label_errors.of_training_labels(arrays),
+        **label_errors.of_relabelling(noisy.labels, splits.train.labels, fitted.labels),
     }
     _write_history(folder, fitted)
     with folder.writing(folder.predictions, "wb") as file:
@@ -116,6 +118,9 @@ def _arrays(ready: Assembled, fitted: Fitted, splits: Splits, noisy: NoisyLabels
     if validation is not None and splits.validation is not None:
         arrays |= {"validation_logits": validation.logits, "validation_uncertainty": validation.uncertainty}
         arrays["validation_labels"] = splits.validation.labels
+    # The rows' files, as the data set's own lists name them.
+    named = {f"{name}_files": part.names for name, part in splits.parts() if part.names is not None}
+    arrays |= {name: np.array([printable(file) for file in files.tolist()]) for name, files in named.items()}
     extremes = test.uncertainty.argsort(kind="stable")
     index = np.unique(np.concatenate([extremes[:EXAMPLES], extremes[-EXAMPLES:]]))
     arrays |= {"example_index": index, "example_images": np.asarray(splits.test.images[index])}

@@ -195,8 +195,7 @@ def test_both_loops_run_the_schedule_from_its_start_and_look_at_the_test_split(s
     monkeypatch.setattr(plain, "DataLoader", lambda *a, persistent_workers, **kw: torch.utils.data.DataLoader(*a, **kw))
     sets = (
         "recipe.batch_size=256",
-        "recipe.schedule.kind=exponential",
-        "recipe.schedule.gamma=0.5",
+        'recipe.schedule={"kind": "exponential", "gamma": 0.5}',
         "recipe.classifier_lr=3",
     )
     (spec,) = specs("rul", epochs=2, sets=sets)

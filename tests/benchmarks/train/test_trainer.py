@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,49 @@ def test_relabelling_leaves_the_stored_given_labels_as_they_were(specs, do, tmp_
         arrays["train_flipped"], expected.mask
     )
     assert (arrays["train_labels_last"] != expected.labels).any(), "the run was meant to relabel"
+
+
+def test_what_relabelling_did_is_in_the_record(specs, do):
+    """Counted here from the stored labels: right ones before and after, and of the changed and the wrong ones."""
+    relabels, never = specs(
+        "scn", "baseline", epochs=2, noise=(0.3,), sets=("scn.relabel.epoch=1", "scn.relabel.threshold=0")
+    )
+    metrics, _, _, arrays = results(do(relabels))
+    last, rows = (
+        metrics["last"],
+        list(zip(*(arrays[f"train_{k}"] for k in ("given", "clean", "labels_last")), strict=True)),
+    )
+    assert last["label_accuracy_before"] == pytest.approx(sum(g == c for g, c, _ in rows) / len(rows))
+    assert last["label_accuracy"] == pytest.approx(sum(c == now for _, c, now in rows) / len(rows))
+    changed, wrong = [row for row in rows if row[0] != row[2]], [row for row in rows if row[0] != row[1]]
+    assert last["relabel_precision"] == pytest.approx(sum(c == now for _, c, now in changed) / len(changed))
+    assert last["relabel_recall"] == pytest.approx(sum(c == now for _, c, now in wrong) / len(wrong))
+    last = results(do(never))[0]["last"]
+    assert last["label_accuracy"] == last["label_accuracy_before"] == pytest.approx(0.7, abs=1e-3)
+    assert last["relabel_precision"] is None and last["relabel_recall"] is None
+
+
+def test_rows_have_their_files_names_where_they_are_files(specs, do, monkeypatch):
+    """Printable ones: what a file's name does to a terminal, a report must not do."""
+    (spec,) = specs("baseline", epochs=1)
+    assert not [name for name in results(do(spec, "none"))[3] if name.endswith("_files")]
+    load = Digits.load
+
+    def named(self, image_size=None):
+        splits = load(self, image_size)
+        names = np.array([f"one/{row}.png" for row in range(len(splits.train))], dtype=np.str_)
+        names[1] = "a\nb\x1b[2J\udcff.png"
+        few = np.array([f"two/{row}.png" for row in range(len(splits.test))], dtype=np.str_)
+        return replace(splits, train=replace(splits.train, names=names), test=replace(splits.test, names=few))
+
+    monkeypatch.setattr(Digits, "load", named)
+    arrays = results(do(spec))[3]
+    train, test = arrays["train_files"], arrays["test_files"]
+    assert train.dtype.kind == test.dtype.kind == "U" and "validation_files" not in arrays
+    assert train[0] == "one/0.png" and train[1] == r"a\nb\x1b[2J\udcff.png"
+    assert train.shape == arrays["train_given"].shape and test.tolist() == [
+        f"two/{row}.png" for row in range(len(test))
+    ]
 
 
 def test_a_run_stores_what_finds_wrong_labels_for_free(specs, do):
