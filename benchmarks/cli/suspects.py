@@ -57,17 +57,19 @@ def suspects(flags: argparse.Namespace) -> int:
     weights = plan.weights_file(flags.data, flags.weights)
     specs = folded(plan.resolve(request, sources, flags.weights), flags.folds)
     splits = sources.dataset(specs[0].dataset).load(specs[0].recipe.image_size)
-    wrong = _known(flags.clean, splits, specs[0], sources)
+    wrong = known_wrong(flags.clean, splits, specs[0], sources)
     code = Session.of(flags, specs, sources, weights).run()
     if code:
         return code
-    if code is None:
+    if code is None:  # a dry run, or jobs that nobody waits for
+        if flags.slurm and not flags.dry_run:
+            print("when they are done, the same command writes the ranking")
         return 0
     _write(flags, [_method(specs, name, flags, splits, sources, wrong) for name in methods])
     return 0
 
 
-def _known(clean: Path | None, splits: Splits, spec: RunSpec, sources: Sources) -> np.ndarray | None:
+def known_wrong(clean: Path | None, splits: Splits, spec: RunSpec, sources: Sources) -> np.ndarray | None:
     """[N] bool: which of the labels to be judged are wrong, where somebody knows."""
     if clean is None:
         noisy = label_noise(spec, splits.train, sources)

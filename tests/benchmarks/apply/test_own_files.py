@@ -14,7 +14,7 @@ from tests.conftest import CHECKOUT
 EXAMPLES = CHECKOUT / "docs" / "examples"
 
 
-@pytest.mark.parametrize("name", ["quick", "compact", "paper", "long"])
+@pytest.mark.parametrize("name", recipe.RECIPES.names())
 @pytest.mark.parametrize("dataset", ["faces", "fer2013", "rafdb", "cifar10", "folder:mine"])
 def test_a_recipe_that_is_printed_is_the_same_when_it_is_read(name, dataset, tmp_path):
     file = tmp_path / "mine.toml"
