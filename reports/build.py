@@ -54,6 +54,7 @@ def build(
     from reports.render.latex import latex
     from reports.render.markdown import markdown
     from reports.runs.frame import load, write_runs_csv
+    from reports.runs.results import write_results
     from reports.site.html import run_links, table_page
 
     loaded = load(runs, released)
@@ -94,7 +95,7 @@ def build(
 
             roots = list(dict.fromkeys((*runs, *released)))
             written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))
-    return [*written, write_runs_csv(out / "runs.csv", loaded.runs)]
+    return [*written, write_runs_csv(out / "runs.csv", loaded.runs), *write_results(out, loaded.runs)]
 
 
 def _write(path: Path, text: str) -> Path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.cli.terminal import table
+from benchmarks.plan import recipe as recipes
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.suite import SUITES
@@ -29,6 +32,32 @@ def everything(data: Path, plugins: Sequence[Path] = ()) -> str:
             table(("recipe", "what it is"), RECIPES.titles()),
         ]
     )
+
+
+def resolved_recipe(called: str, dataset: str, plugins: Sequence[Path] = ()) -> str:
+    """Every value that runs of a data set have under a recipe, as TOML: the content of a recipe file of your own.
+
+    Raises UserError.
+    """
+    load_plugins(plugins)
+    DATASETS.load(dataset)
+    name = RECIPES.name_of(called)
+    values = recipes.load(called, dataset).model_dump(mode="json", exclude={"name", "protocol"}, exclude_none=True)
+    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value not in ({}, [])]
+    return "\n".join([f"title = {_toml(f'{name}, as it is for {dataset}')}", "", "[default]", *lines])
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it in one line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # numbers, truth values and texts are written alike
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").isalnum() else json.dumps(key)
 
 
 def methods_in_detail(plugins: Sequence[Path] = ()) -> str:

@@ -74,6 +74,9 @@ def _version() -> str:
     return version
 
 
+LOGS = ("tensorboard",)
+
+
 # Flags that several verbs have.
 Target = argparse._ActionsContainer
 
@@ -131,6 +134,8 @@ def execution(to: Target) -> None:
         metavar="N",
         help="a run killed so often within an epoch has failed (3)",
     )
+    logs = "live curves beside each run's files (pip install tensorboard; tensorboard --logdir runs)"
+    to.add_argument("--log", choices=LOGS, help=logs)
     to.add_argument("--dry-run", action="store_true", help="print the plan and stop")
 
 
@@ -156,7 +161,10 @@ SLURM_GROUP = "on a SLURM cluster (docs/slurm.md); defaults may stand in slurm.t
 def _run(verb: Parser) -> None:
     what = verb.add_argument_group("what to run")
     what.add_argument(
-        "--suite", type=filled, metavar="NAME", help="a table's grid; the flags below then narrow or change it"
+        "--suite",
+        type=filled,
+        metavar="NAME",
+        help="a table's grid, or FILE.toml; the flags below then narrow or change it",
     )
     what.add_argument("--methods", type=filled, metavar="A,B", help="methods (baseline,scn,dul,conf,rul)")
     datasets(what, "data sets (faces); a comma in a path is written \\,")
@@ -165,7 +173,7 @@ def _run(verb: Parser) -> None:
     recipe(what, f"{', '.join(RECIPES.names())} (embedded data: quick; real data: paper, without a GPU compact)")
     what.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
     what.add_argument(
-        "--backbone", type=filled, metavar="NAME", help="instead of the recipe's: resnet18, resnet18_small_stem ..."
+        "--backbone", type=filled, metavar="NAME", help="instead of the recipe's: resnet18, timm:NAME ..."
     )
     what.add_argument(
         "--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting; also recipe.KEY=VALUE"
@@ -199,6 +207,9 @@ def _retry(verb: Parser) -> None:
 
 
 def _list(verb: Parser) -> None:
+    resolved = "a recipe as runs of a data set get it (--datasets; faces), in a form to start a file of your own from"
+    recipe(verb, resolved)
+    datasets(verb, "of --recipe")
     verb.add_argument("--methods", action="store_true", help="every method with its settings, defaults, their sources")
     plugin(verb)
     data(verb)
@@ -301,22 +312,27 @@ def _tune(verb: Parser) -> None:
 
 def _evaluate(verb: Parser) -> None:
     verb.add_argument("items", nargs="*", metavar="RUN", help="a run's folder or id")
-    verb.add_argument("--on", metavar="A,B", help="other data sets: does its uncertainty tell them from its own?")
+    verb.add_argument(
+        "--on", type=filled, metavar="A,B", help="other data sets: does its uncertainty tell them from its own?"
+    )
     corrupted = "its own test images with noise, blur, less contrast, JPEG: five strengths each"
     verb.add_argument("--corrupted", action="store_true", help=corrupted)
-    verb.add_argument("--own", metavar="NAME", help="its own data set, where that is a folder:PATH")
+    verb.add_argument("--own", type=filled, metavar="NAME", help="its own data set, where that is a folder:PATH")
     _applied(verb)
     data(verb)
-    verb.add_argument("--out", type=Path, metavar="DIR", help="where tables and figure go (evaluation/ID)")
+    verb.add_argument("--out", type=folder, metavar="DIR", help="where tables and figure go (evaluation/ID)")
 
 
 def _suspects(verb: Parser) -> None:
     verb.prog = "bench.py data suspects"
     verb.add_argument("name", metavar="NAME", help="a data set; folder:PATH for your own")
     what = verb.add_argument_group("what judges the labels: K networks, each without one part of the training set")
-    what.add_argument("--folds", type=whole(1, 1000), default=3, metavar="K", help="parts (3)")
+    what.add_argument("--folds", type=whole(2, 20), default=3, metavar="K", help="parts (3)")
     what.add_argument("--methods", type=filled, default="baseline", metavar="A,B", help="methods (baseline)")
-    recipe(what, f"{', '.join(RECIPES.names())}, or FILE.toml (real data: paper; embedded data: quick)")
+    recipe(
+        what,
+        f"{', '.join(RECIPES.names())}, or FILE.toml (embedded data: quick; real data: paper, without a GPU compact)",
+    )
     what.add_argument("--epochs", type=whole(1, MOST_EPOCHS), metavar="N", help="instead of the recipe's")
     what.add_argument("--backbone", type=filled, metavar="NAME", help="instead of the recipe's")
     what.add_argument("--set", action="append", default=[], metavar="METHOD.KEY=VALUE", help="a setting")

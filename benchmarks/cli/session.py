@@ -35,6 +35,7 @@ from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
+from benchmarks.train import curves
 from benchmarks.train.build import check_backbones
 from benchmarks.train.context import RunContext
 from common.errors import UserError
@@ -125,6 +126,8 @@ class Session:
         slurm = SlurmSettings.from_flags(flags)  # also without --slurm: a value that is not valid is named
         if not flags.slurm and (unused := _only_on_slurm(flags)):
             raise UserError(f"{unused}: only with --slurm; runs on this machine are followed anyway")
+        if flags.log:
+            curves.check()
         plugins = tuple(path.resolve() for path in flags.plugin)
         launch = Launch(
             command=printable(shlex.join(sys.argv)),
@@ -143,6 +146,7 @@ class Session:
             plugins=plugins,
             launch=launch.id,
             tries=flags.tries,
+            log=flags.log,
             provenance={**collect(), "plugins": {path.name: sha256(path) for path in flags.plugin}},
         )
         return cls(

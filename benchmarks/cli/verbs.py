@@ -13,7 +13,14 @@ from common.errors import UserError
 def list_(flags: argparse.Namespace) -> int:
     """`bench.py list`."""
     from benchmarks.cli import listing
+    from benchmarks.cli.values import parse_names
 
+    if flags.recipe:
+        names = parse_names(flags.datasets) if flags.datasets else ("faces",)
+        print("\n\n".join(listing.resolved_recipe(flags.recipe, name, flags.plugin) for name in names))
+        return 0
+    if flags.datasets:
+        raise UserError("list --datasets: only with --recipe NAME")
     in_detail = flags.methods
     print(listing.methods_in_detail(flags.plugin) if in_detail else listing.everything(flags.data, flags.plugin))
     return 0

@@ -25,4 +25,5 @@ class RunContext:
     launch: str = ""
     tries: int = 3
     redo: Mapping[str, str] = field(default_factory=dict)  # run id -> fingerprint of the record to be done again
+    log: str | None = None  # "tensorboard": live curves
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -61,9 +61,10 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
     noisy = label_noise(spec, splits.train, context.sources)
     splits, noisy = leave_out(spec, splits, noisy)
     ready = assemble(spec, _method(spec, context, splits), splits, noisy.labels, device)
-    fitted = (
-        _adopted(spec, ready, folder) if spec.members else Trainer(spec, ready, folder, _code(context, splits)).run()
-    )
+    if spec.members:
+        fitted = _adopted(spec, ready, folder)
+    else:
+        fitted = Trainer(spec, ready, folder, _code(context, splits), curves=context.log == "tensorboard").run()
     results.write(spec, context, folder, splits, noisy, ready, fitted, started)
 
 

@@ -18,6 +18,7 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint
 from benchmarks.train.best_epochs import BestEpochs, EpochRow
 from benchmarks.train.build import Assembled
+from benchmarks.train.curves import Curves
 from benchmarks.train.evaluate import Outputs
 from benchmarks.train.optim import Stepper, lr_factor, set_lr
 from benchmarks.train.seeding import seed_for
@@ -64,8 +65,10 @@ class Fitted:
 class Trainer:
     """Trains one run, from its last checkpoint if there is one, to its last epoch."""
 
-    def __init__(self, spec: RunSpec, ready: Assembled, folder: RunFolder, code: Code = Code()) -> None:
-        self.spec, self.recipe, self.folder, self.code = spec, spec.recipe, folder, code
+    def __init__(
+        self, spec: RunSpec, ready: Assembled, folder: RunFolder, code: Code = Code(), *, curves: bool = False
+    ) -> None:
+        self.spec, self.recipe, self.folder, self.code, self.curves = spec, spec.recipe, folder, code, curves
         self.method, self.data, self.evaluator = ready.method, ready.data, ready.evaluator
         self.pipeline, self.precision = ready.pipeline, ready.precision
         self.device = ready.precision.device
@@ -84,8 +87,11 @@ class Trainer:
         self._resume()
         progress = Progress(self.folder.progress, self.recipe.epochs, self.steps, self.kept)
         progress.beat(self.state.epoch, 0, now=True)
+        curves = Curves(self.folder.path, self.state.epoch) if self.curves else None
         while self.state.epoch < self.recipe.epochs:
             row = self.next_epoch(progress)
+            if curves:
+                curves.add(row)
             log.info("%s", "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
         return self._fitted()
 

@@ -88,7 +88,7 @@ def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
     (runs(method="rul") / "predictions.npz").write_bytes(b"PK\x03\x04")
     add(runs(method="scn"), test_logits=np.full((60, 3), np.nan))
     paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
-    assert [path.name for path in paths] == ["figures.md", "runs.csv"]
+    assert [path.name for path in paths] == ["figures.md", "runs.csv", "results.csv"]
     assert "No finished runs with stored predictions" in paths[0].read_text()
 
 

@@ -7,8 +7,11 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.apply import picture
 from benchmarks.apply.suspects import Suspects, cleanlab_issues, collect, folded, precision_at
+from benchmarks.cli.suspects import known_wrong
+from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
-from benchmarks.plan.spec import RunSpec
+from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.plan.suite import Arm
 from benchmarks.store.runs import Store
 from benchmarks.train.build import label_noise
 from benchmarks.train.context import RunContext
@@ -17,6 +20,7 @@ from benchmarks.train.run import execute
 from common.errors import UserError
 from datasets.base import ImageSet
 from reports.runs.frame import load
+from tests.benchmarks.apply.conftest import save
 
 
 @pytest.fixture
@@ -139,23 +143,45 @@ def test_cleanlab_agrees():
 
 def test_the_command_line_goes_on_where_it_stopped(bench, tmp_path):
     call = ("data", "suspects", "digits", "--noise", "0.3", "--epochs", "1", "--folds", "2", "--jobs", "1")
-    result = bench(*call)
+    result = bench(*call, timeout=400)
     assert result.returncode == 0, result.stderr
     assert "Finding wrong labels: digits, 30.0%" in result.stdout
     table = pd.read_csv(tmp_path / "suspects/digits/baseline.csv")
     assert len(table) == 1297 and {"given", "suggested", "margin", "wrong"} <= set(table)
     assert (tmp_path / "suspects/digits/baseline.png").exists()
     assert len(pd.read_csv(tmp_path / "suspects/digits/finding-wrong-labels.csv")) == 4
-    again = bench(*call)
+    again = bench(*call, timeout=400)
     assert "0 runs to do, 2 finished already" in again.stdout and again.returncode == 0
     status = bench("status")
     assert "without part" in status.stdout or "2 done" in status.stdout
 
 
+def test_labels_that_somebody_has_corrected(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 1), dtype=np.uint8)
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            save(tmp_path / "mine" / split / name, images)
+    name = f"folder:{tmp_path / 'mine'}"
+    request = plan.Request((Arm(method="baseline"),), (name,), (Noise(),), (0,), recipe="quick")
+    sources = request.sources(tmp_path)
+    spec = plan.resolve(request, sources)[0]
+    splits = sources.dataset(spec.dataset).load(8)
+    lines = [f"{file} {int(file.startswith('b'))}" for file in splits.train.names]
+    lines[2] = "a/00002.png 1"
+    (tmp_path / "clean.txt").write_text("\n".join(lines))
+    wrong = known_wrong(tmp_path / "clean.txt", splits, spec, sources)
+    assert list(np.flatnonzero(wrong)) == [2]
+    assert known_wrong(None, splits, spec, sources) is None
+    lines[2] = "a/00002.png 0"
+    (tmp_path / "clean.txt").write_text("\n".join(lines))
+    with pytest.raises(UserError, match="nothing to find"):
+        known_wrong(tmp_path / "clean.txt", splits, spec, sources)
+
+
 WRONG = {
     "no name": ([], "the following arguments are required: NAME"),
     "no such data": (["nope"], "unknown data set 'nope'"),
-    "one fold": (["digits", "--folds", "1"], "--folds 1: expected 2 to 20"),
+    "one fold": (["digits", "--folds", "1"], "must be a whole number from 2 to 20"),
     "folds in words": (["digits", "--folds", "three"], "--folds"),
     "noise out of range": (["digits", "--noise", "1.5"], "--noise 1.5"),
     "two kinds": (["digits", "--noise", "0.1,0.3"], "one kind of noise at a time"),
