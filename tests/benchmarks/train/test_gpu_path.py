@@ -16,6 +16,7 @@ import methods
 from benchmarks.plan.recipe import RECIPES, load
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint, results
+from benchmarks.train import loader as loader_module
 from benchmarks.train.build import assemble, build_method, recipe_pipeline
 from benchmarks.train.loader import Loader
 from benchmarks.train.trainer import Trainer
@@ -131,9 +132,22 @@ def test_a_run_under_every_kind_of_recipe(specs, watch, tmp_path, monkeypatch, s
     assert ready.precision.name == {"auto": "bfloat16"}.get(spec.recipe.precision, spec.recipe.precision)
 
 
+class AtOnce:
+    """A thread that is done when it is started."""
+
+    def __init__(self, target, daemon):
+        self.start = target
+
+    def join(self):
+        pass
+
+
 @pytest.mark.parametrize("colour", [1, 3])
 def test_images_that_do_not_fit_are_streamed(specs, monkeypatch, tmp_path, colour):
     (spec,) = specs("rul", sets=("recipe.batch_size=3",))
+    # The mode is no two threads': the gathering is done at once, into a queue that holds it all.
+    monkeypatch.setattr(loader_module.threading, "Thread", AtOnce)
+    monkeypatch.setattr(loader_module, "PREFETCH", 100)
     with pretended_gpu(monkeypatch, free=1000) as watch:
         ready, _ = ready_for(spec, watch, channels=colour)
         loader = ready.data.train
