@@ -24,6 +24,8 @@ examples:
   python bench.py --suite table1 --slurm --partition gpu --gpus-per-node 1     the same on a SLURM cluster
   python bench.py status                                   what is queued, running, done, failed
   python bench.py report table1                            Table 1 from the finished runs
+  python bench.py predict RUN photos/ --html sheet.html    a finished run on your own images (docs/apply.md)
+  python bench.py data suspects folder:/my/images          which labels are wrong?
 
 exit codes: 0 all done, 1 some run failed, 2 wrong input, 130 interrupted
 """
