@@ -44,7 +44,7 @@ def histograms(panel: Panel, cache: Path) -> Drawing:
                     common.plot(
                         at, 0.8 * top, marker, color="white", markeredgecolor="black", markersize=5, clip_on=False
                     )
-        raw.set_ylabel(arm.name, rotation=0, ha="right", va="center")
+        raw.set_ylabel(arm.title, rotation=0, ha="right", va="center")
         common.set_xlim(-0.02, 1.02)
         if common is not axes[-1, 1]:
             common.tick_params(labelbottom=False)
@@ -62,25 +62,22 @@ def histograms(panel: Panel, cache: Path) -> Drawing:
             if hard is not None
             else ""
         )
-        + f"Heights are cut where one bin towers over the others. Seed {seeds}.",
+        + f"Heights are cut where one bin towers over the others, whose count stands above it. Seed {seeds}.",
         figure,
     )
 
 
 def _histogram(axis: Axes, values: np.ndarray, limits: tuple[float, float], color: str) -> None:
-    """The bars; a bin that towers over the others is cut and its height written beside it."""
+    """The bars; a bin that towers over the others is cut and its height written above it."""
     counts, edges = np.histogram(values, BINS, limits)
     axis.stairs(counts, edges, fill=True, color=color, alpha=0.85)
     limit = 1.3 * float(np.sort(counts)[-4])
     axis.set(yticks=[])
     if counts.max() > 2 * limit > 0:
         axis.set_ylim(0, limit)
-        at = int(counts.argmax())
-        left = at < BINS / 2
-        axis.annotate(
-            f"{counts.max():,}", (edges[at + 1] if left else edges[at], limit), (2 if left else -2, -1),
-            textcoords="offset points", ha="left" if left else "right", va="top", fontsize=7, color="0.25",
-        )  # fmt: skip
+        middle = float(edges[counts.argmax()] + edges[counts.argmax() + 1]) / 2
+        side = "left" if middle < np.mean(limits) else "right"
+        axis.annotate(f"{counts.max():,}", (middle, limit), ha=side, va="bottom", fontsize=7, color="0.25")
 
 
 def _hard_images(arms: tuple[MethodRuns, ...]) -> np.ndarray | None:

@@ -82,7 +82,7 @@ def confusion(panel: Panel, cache: Path) -> Drawing:
         mean = 100 * np.mean(matrices, axis=0)
         classes = class_names(arm, len(mean))
         axis.imshow(mean, vmin=0, vmax=100, cmap="cividis")
-        axis.set(title=arm.name, xticks=[], yticks=[])
+        axis.set(title=arm.title, xticks=[], yticks=[])
         if len(mean) <= 12:
             places = np.arange(len(mean))
             axis.set_xticks(places, classes, rotation=90)
@@ -90,7 +90,7 @@ def confusion(panel: Panel, cache: Path) -> Drawing:
             for row, column in np.ndindex(mean.shape):
                 color = "black" if mean[row, column] > 55 else "white"
                 text = f"{mean[row, column]:.0f}"
-                axis.text(column, row, text, ha="center", va="center", fontsize=6, color=color)
+                axis.text(column, row, text, ha="center", va="center", fontsize=6, color=color, clip_on=True)
         axis.tick_params(labelsize=6, length=0)
         axis.spines[:].set_visible(False)
     figure.supxlabel("predicted", fontsize=8)

@@ -33,26 +33,30 @@ def tsne(panel: Panel, cache: Path) -> Drawing | None:
         labels, uncertainty = arrays["test_labels"][rows].astype(int), arrays["test_uncertainty"][rows]
         names = class_names(arm, arrays["test_logits"].shape[1])
         colors = _class_colors(len(names))
-        top.scatter(*points.T, c=colors[labels], s=2, linewidths=0)
-        top.set_title(arm.name)
+        first = arm is arms[0]
+        # Lines without a line: a PDF's scatter spells every point out.
+        for number, name in enumerate(names):
+            label = name if first and len(names) <= 12 else None
+            top.plot(
+                *points[labels == number].T, "o", color=colors[number], markersize=1.8, markeredgewidth=0, label=label
+            )
+        top.set_title(arm.title)
         low, high = np.quantile(uncertainty, (EXTREME, 1 - EXTREME))
         for axis_rows, color, marker, size, name in (
-            ((uncertainty > low) & (uncertainty < high), "0.85", "o", 1, ""),
-            (uncertainty <= low, "#4477aa", "o", 4, "least uncertain"),
-            (uncertainty >= high, "black", "^", 6, "most uncertain"),
+            ((uncertainty > low) & (uncertainty < high), "0.85", "o", 1.2, ""),
+            (uncertainty <= low, "#4477aa", "o", 2.2, "least uncertain"),
+            (uncertainty >= high, "black", "^", 2.6, "most uncertain"),
         ):
-            bottom.scatter(*points[axis_rows].T, c=[color], marker=marker, s=size, linewidths=0)
-            if name and arm is arms[0]:
-                bottom.scatter([], [], c=color, marker=marker, s=14, label=name)
-        if len(names) <= 12 and arm is arms[0]:
-            for name, color in zip(names, colors, strict=True):
-                top.scatter([], [], c=[color], s=14, label=name)
+            bottom.plot(
+                *points[axis_rows].T, marker, color=color, markersize=size, markeredgewidth=0,
+                label=name if first and name else None,
+            )  # fmt: skip
         for axis in (top, bottom):
             axis.set(xticks=[], yticks=[])
             axis.set_box_aspect(1)
             axis.spines[:].set_visible(True)
             axis.spines[:].set_color("0.8")
-    legend(figure, axes[:, 0], columns=6)
+    legend(figure, axes[:, 0], columns=6, scale=2.5)
     return (
         f"Learned features: {panel.label}",
         f"t-SNE of up to {POINTS} test features of the lowest seed (perplexity {PERPLEXITY}, PCA start, seed 0). "

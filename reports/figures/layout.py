@@ -46,8 +46,11 @@ def per_arm(count: int, rows: int = 1, **options: Any) -> tuple[Any, np.ndarray]
     return figure, ordered[:, :count]
 
 
-def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 5) -> None:
-    """One legend for all axes, each label once, below them: it hides no data and takes no width from a single axis."""
+def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 5, scale: float = 1) -> None:
+    """One legend for all axes, each label once, below them: it hides no data and takes no width from a single axis.
+
+    scale: of its markers, where those of the points are too small to tell.
+    """
     found: dict[str, Any] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
@@ -56,7 +59,9 @@ def legend(figure: Figure, axes: Iterable[Axes], *, columns: int = 5) -> None:
         return
     rows = -(-len(found) // columns)
     where: Any = {"loc": "outside lower center", "ncols": -(-len(found) // rows), "handlelength": 2.2}
-    figure.legend(found.values(), found.keys(), frameon=False, fontsize=8, columnspacing=1.2, **where)
+    figure.legend(
+        found.values(), found.keys(), frameon=False, fontsize=8, columnspacing=1.2, markerscale=scale, **where
+    )
 
 
 def class_names(arm: MethodRuns, count: int) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "figures.json"
+DPI = 200
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,6 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "pdf.fonttype": 42,
-    "savefig.dpi": 200,
 }
 
 
@@ -122,15 +122,21 @@ def _safe(text: str) -> str:
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
-    """Write PNG and PDF, without dates: the same runs give the same files."""
-    paths = []
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
-        path = stem.with_name(stem.name + suffix)
-        with atomic_write(path, "wb") as file:
-            figure.savefig(file, format=suffix[1:], metadata=metadata)
-        figure.set_layout_engine("none")  # laid out now: the second format need not do it again
-        paths.append(path)
-    return tuple(paths)
+    """Write PNG and PDF, without dates: the same runs give the same files.
+
+    By the canvases themselves: `savefig` draws everything once more, to no effect, before each format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    figure.dpi = DPI
+    with atomic_write(png, "wb") as file:
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    figure.set_layout_engine("none")  # laid out now: the second format need not do it again
+    with atomic_write(pdf, "wb") as file:
+        FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Producer": None})
+    return png, pdf
 
 
 def make_figures(

@@ -29,7 +29,7 @@ def _losses(axis: Axes, weights: np.ndarray, certain: np.ndarray, uncertain: np.
     axis.plot(weights, total, color=arm.color, label="sum (in the method's colour)")
     best = float(weights[total.argmin()])
     _mark(axis, best, 0.97, f"least {best:.2f}", "-")
-    axis.set(title=arm.name, xlabel="weight of the uncertain image")
+    axis.set(title=arm.title, xlabel="weight of the uncertain image")
     return best
 
 
@@ -76,7 +76,7 @@ def one_pair(panel: Panel, cache: Path) -> Drawing | str | None:
         if len(labels) == 2 and labels.max() < len(names):
             about = f"\ncertain: {names[labels[0]]}, uncertain: {names[labels[1]]}"
         images = arm.first.get("figure2_images")
-        axis.set_title(f"{arm.name}{about}", fontsize=8, pad=6 if images is None else 38)
+        axis.set_title(f"{arm.title}{about}", fontsize=8, pad=6 if images is None else 38)
         if images is not None:
             _mixtures(axis, images.astype(np.float64))
     axes[0, 0].set_ylabel("cross-entropy (nats)")

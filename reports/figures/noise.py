@@ -51,8 +51,8 @@ def over_noise(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str
     )
     return (
         "Accuracy over label noise (Table 1)",
-        "Mean over seeds; band: 95 % interval of the mean over seeds, from one model of all the data set's runs (as if "
-        f"methods vary alike, where they do). {'Thin lines with crosses: the paper. ' if published else ''}{setups} "
+        "Mean over seeds; band: 95 % interval of the mean over seeds, from one model of all the data set's runs. "
+        f"{'Thin lines with crosses: the paper. ' if published else ''}{setups} "
         f"{data_notes(selection.runs(name) for name in shown)}".strip(),
         figure,
     )

@@ -30,6 +30,11 @@ class MethodRuns:
     color: Any
     dash: Any
 
+    @property
+    def title(self) -> str:
+        """The name for a narrow column: settings on a line of their own."""
+        return self.name.replace(" (", "\n(", 1) if len(self.name) > 16 else self.name
+
     @cached_property
     def seeds(self) -> dict[int, Arrays]:
         """seed -> arrays of the runs whose predictions can be read."""

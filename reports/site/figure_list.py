@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.figures.make import MANIFEST
+from reports.figures.make import DPI, MANIFEST
 
-_PIXELS = 96 / 200  # of the page, a pixel of the picture: they are drawn at 200 per inch
+_PIXELS = 96 / DPI  # of the page, a pixel of the picture
 OVERVIEW = ("forest", "accuracy-over-noise", "rejection")  # kinds that the first page shows, in this order
 
 
