@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.plan import suite as suites
 from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, TABLES
-from reports.runs.frame import Loaded
+from reports.runs.frame import Loaded, noise_label
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.runs.select import belongs, select
 from reports.stats.statistics import Summary, summary
@@ -65,7 +65,9 @@ def _brief(dataset: str, setup: str, groups: Sequence[SeedGroup], outcome: Calla
     rows = []
     for group in groups:
         values = [summary(group.percent(column)) for column in _COLUMNS]
-        row = [f"{group.keys[1]} %", group.keys[2], str(len(group.runs)), *map(spread, values)]
+        first = group.runs.iloc[0]
+        noise = noise_label(first.noise, first.noise_kind, " %")
+        row = [noise, group.keys[2], str(len(group.runs)), *map(spread, values)]
         rows.append([*row, paper_number(group), outcome(group) if outcome else ""])
     kept = [place for place in range(len(head)) if place < 6 or any(row[place] for row in rows)]
     title = (
