@@ -75,12 +75,19 @@ def _write(
     datasets: Sequence[str] | None,
     released: Sequence[Path] = (),
 ) -> None:
+    from benchmarks.cli.terminal import files, table
     from reports.build import build
+    from reports.runs.frame import load
+    from reports.tables.brief import MEASURED, WRAPS, briefs
 
-    written = build(names, runs=runs, out=out, recipe=recipe, datasets=datasets, prefix=prefix, released=released)
+    loaded = load(runs, released)
+    written = build(
+        names, runs=runs, out=out, recipe=recipe, datasets=datasets, prefix=prefix, released=released, loaded=loaded
+    )
     if names:  # what was asked for by name is shown; everything at once would flood the terminal
-        print("\n\n".join(path.read_text(encoding="utf-8") for path in written if path.suffix == ".md"))
-    print("\n".join(str(path) for path in written))
+        for brief in briefs(loaded, names, recipe, datasets):
+            print(table(brief.head, brief.rows, brief.title, WRAPS, ("n", *MEASURED, "paper")), end="\n\n")
+    print(files(written))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from benchmarks.plan import suite as suites
 from common.files import atomic_write
 from common.registry import unknown
+from reports.paper import numbers
 from reports.paper.tables import TABLES
 
 if TYPE_CHECKING:
     from reports.runs.frame import Loaded
+    from reports.runs.select import Selection
     from reports.tables.table import Table
 
 OVERVIEWS = ("summary", "uncertainty", "calibration")
-FINDINGS = "findings"  # the tables in words
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
@@ -25,7 +26,7 @@ RELEASED = Path(__file__).with_name("released")  # records that come with the re
 
 def names() -> list[str]:
     """The reports there are, in the order they are made."""
-    return [*TABLES, *OVERVIEWS, FINDINGS, REPRODUCTION, "figures", SITE]
+    return [*TABLES, *OVERVIEWS, REPRODUCTION, "figures", SITE]
 
 
 def build(
@@ -36,6 +37,7 @@ def build(
     datasets: Sequence[str] | None = None,
     prefix: str = "python bench.py",
     released: Sequence[Path] = (),
+    loaded: Loaded | None = None,
 ) -> list[Path]:
     """Make reports from the records below `runs` and `released`; returns the files, each table's Markdown first.
 
@@ -44,7 +46,7 @@ def build(
     wanted: names of reports (`names()`), all of them if empty. recipe: whose runs to show; by default the recipe with
     most finished runs. datasets: which to show; by default those with finished runs. prefix: how the user calls
     bench.py, for the commands that fill missing cells. released: folders of released records, which own runs come
-    before. Raises UserError for an unknown report.
+    before. loaded: what is in all of them, where it has been read already. Raises UserError for an unknown report.
     """
     for name in wanted:
         if name not in names():
@@ -57,15 +59,14 @@ def build(
     from reports.runs.results import write_results
     from reports.site.html import run_links, table_page
 
-    loaded = load(runs, released)
+    loaded = loaded or load(runs, released)
     chosen = list(dict.fromkeys(wanted or names()))
     written = []
     links = run_links(loaded)
     formats = (
         ("md", markdown), ("csv", comma_separated), ("tex", latex), ("html", lambda table: table_page(table, links)),
     )  # fmt: skip
-    needed = names() if SITE in chosen else [*chosen, *(TABLES if FINDINGS in chosen else ())]
-    tables = list(_tables(list(dict.fromkeys(needed)), loaded, recipe, datasets, prefix))
+    tables = list(_tables(names() if SITE in chosen else chosen, loaded, recipe, datasets, prefix))
     for table in tables:
         for suffix, render in formats if table.name in chosen else ():
             written.append(_write(out / f"{table.name}.{suffix}", render(table)))
@@ -78,23 +79,18 @@ def build(
             _write(out / "figures.md", figure_list.markdown(figures)),
             *(path for one in figures for path in one.paths),
         ]
-    if {FINDINGS, REPRODUCTION, SITE} & set(chosen):
+    if {REPRODUCTION, SITE} & set(chosen):
         from reports.render import claims as claim_text
-        from reports.render import findings as finding_text
-        from reports.tables import findings
         from reports.tables.claims_document import document
 
         claims = document(loaded)
-        sections = [*findings.findings(tables), *findings.over_all(claims, loaded, recipe, datasets)]
-        texts = {FINDINGS: finding_text.markdown(sections), REPRODUCTION: claim_text.markdown(claims)}
-        for name, text in texts.items():
-            if name in chosen:
-                written.append(_write(out / f"{name}.md", text))
+        if REPRODUCTION in chosen:
+            written.append(_write(out / f"{REPRODUCTION}.md", claim_text.markdown(claims)))
         if SITE in chosen:
             from reports.site.make import make_site
 
             roots = list(dict.fromkeys((*runs, *released)))
-            written.append(make_site(tables, sections, claims, loaded, roots, out, recipe, datasets, prefix))
+            written.append(make_site(tables, claims, loaded, roots, out, recipe, datasets, prefix))
     return [*written, write_runs_csv(out / "runs.csv", loaded.runs), *write_results(out, loaded.runs)]
 
 
@@ -107,15 +103,13 @@ def _write(path: Path, text: str) -> Path:
 def _tables(
     chosen: Sequence[str], loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None, prefix: str
 ) -> Iterator[Table]:
-    from reports.runs.select import select
     from reports.tables import summary as overview
     from reports.tables import uncertainty
     from reports.tables.table import build_table
 
     for name in chosen:
         if name in TABLES:
-            suite = suites.load(TABLES[name].suite)
-            yield build_table(TABLES[name], select(loaded.runs, suite, datasets, recipe), loaded, prefix)
+            yield build_table(TABLES[name], _selection(name, loaded, recipe, datasets), loaded, prefix)
     if "summary" in chosen:
         yield overview.runs_table(loaded, datasets, recipe)
     if {"uncertainty", "calibration"} & set(chosen):
@@ -124,3 +118,14 @@ def _tables(
             yield uncertainty.uncertainty_table(parts, loaded)
         if "calibration" in chosen:
             yield uncertainty.calibration_table(parts, loaded)
+
+
+def _selection(name: str, loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None) -> Selection:
+    """The runs of a paper's table. One that quotes other systems' numbers is of its own data set and of no other."""
+    from reports.runs.select import select
+
+    suite = suites.load(TABLES[name].suite)
+    found = select(loaded.runs, suite, datasets, recipe)
+    if datasets is None and numbers.quoted(name) and {*suite.datasets, suite.stand_in}.isdisjoint(found.datasets):
+        return select(loaded.runs, suite, suite.datasets, recipe)
+    return found

@@ -1,16 +1,17 @@
-"""Figures of scores: accuracy versus rejection, uncertainty histograms, confusion, training curves."""
+"""Figures of scores: accuracy versus rejection, confusion, training curves."""
 
 from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
 from benchmarks.metrics.ranking import selective_risks
 from benchmarks.store.run_folder import RunFolder
+from reports.figures.layout import class_names, grid, legend, per_arm
 from reports.paper import numbers
 from reports.runs.predictions import Arrays
 
@@ -20,33 +21,6 @@ if TYPE_CHECKING:
     from reports.figures.panels import Drawing, MethodRuns, Panel
 
 REJECTED = np.linspace(0, 0.5, 51)
-ACROSS = 5  # arms side by side: more could not be read on paper
-
-
-def grid(
-    columns: int,
-    rows: int = 1,
-    *,
-    width: float = 2.4,
-    height: float = 2.3,
-    layout: Literal["constrained"] | None = "constrained",
-    **options: Any,
-) -> tuple[Any, np.ndarray]:
-    """A figure with a grid of axes [rows, columns], outside pyplot's global state."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * columns + 0.5, height * rows + 0.3), layout=layout)
-    return figure, figure.subplots(rows, columns, squeeze=False, **options)
-
-
-def per_arm(count: int, rows: int = 1, **options: Any) -> tuple[Any, np.ndarray]:
-    """A figure with axes [rows, count], one column an arm; no more than ACROSS side by side, the rest below them."""
-    across, blocks = min(count, ACROSS), -(-count // ACROSS)
-    figure, axes = grid(across, rows * blocks, **options)
-    ordered = np.concatenate([axes[rows * block : rows * (block + 1)] for block in range(blocks)], axis=1)
-    for axis in ordered[:, count:].flat:
-        axis.remove()
-    return figure, ordered[:, :count]
 
 
 def _rejection_curve(correct: np.ndarray, score: np.ndarray) -> np.ndarray:
@@ -77,17 +51,17 @@ def rejection(panel: Panel, cache: Path) -> Drawing:
             if len(curves) > 1:
                 sd = curves.std(axis=0, ddof=1)
                 axis.fill_between(100 * REJECTED, mean - sd, mean + sd, color=arm.color, alpha=0.2, linewidth=0)
-            if not free and panel.noise == "0":
+            if not free and panel.noise == "0" and panel.as_published:
                 _published_points(axis, panel.dataset, arm)
         axis.set(xlabel="rejected (%)", title="by 1 − max softmax" if free else "by own uncertainty")
         axis.grid(alpha=0.3)
     axes[0, 0].set_ylabel("accuracy of the rest (%)")
-    axes[0, 1].legend(frameon=False)
+    legend(figure, axes.flat)
     return (
         f"Accuracy versus rejection: {panel.label}",
         "Test accuracy of what is left after rejecting the most uncertain images; mean over seeds, band: one standard "
-        "deviation. Left: by the method's own uncertainty; right: by 1 − max softmax of the same logits. Crosses: the "
-        "paper's numbers.",
+        "deviation. Left: by the method's own uncertainty; right: by 1 − max softmax of the same logits."
+        + (" Crosses: the paper's numbers." if panel.as_published else ""),
         figure,
     )
 
@@ -100,54 +74,27 @@ def _published_points(axis: Axes, dataset: str, arm: MethodRuns) -> None:
             axis.plot(*zip(*points, strict=True), linestyle="", marker="x", color=arm.color)
 
 
-def histograms(panel: Panel, cache: Path) -> Drawing:
-    """Figures 5 and 6: uncertainty of the test images, normalised to [0, 1] per method; a cut axis is marked."""
-    figure, axes = per_arm(len(panel.arms), sharex=True)
-    for axis, arm in zip(axes[0], panel.arms, strict=True):
-        values = arm.first["test_uncertainty"].astype(np.float64)
-        span = np.ptp(values)
-        counts, edges = np.histogram((values - values.min()) / span if span else np.zeros_like(values), 40, (0, 1))
-        limit = 1.3 * np.sort(counts)[-4] if len(values) else 1
-        cut = counts.max() > 2 * limit and limit > 0
-        axis.bar(edges[:-1], counts, width=1 / 40, align="edge", color=arm.color, edgecolor="white", linewidth=0.3)
-        if cut:
-            axis.set_ylim(0, limit)
-            where = edges[counts.argmax()] + 0.5 / 40
-            text = f"axis cut: tallest bin {counts.max():,}"
-            axis.annotate(text, (0.5, 1.0), xycoords="axes fraction", ha="center", va="top", fontsize=7)
-            axis.plot(
-                [where], [0.985], marker=(2, 0, 60), color="black", clip_on=False, transform=axis.get_xaxis_transform()
-            )
-        if not span:
-            axis.annotate("constant", (0.5, 0.5), xycoords="axes fraction", ha="center")
-        axis.set(title=arm.name, xlabel="normalised uncertainty")
-    axes[0, 0].set_ylabel("test images")
-    seeds = ", ".join(str(seed) for seed in sorted({min(arm.seeds) for arm in panel.arms}))
-    return (
-        f"Distribution of the uncertainty: {panel.label}",
-        "The method's own uncertainty of every test image, min-max normalised per method (paper: Figures 5 and 6). "
-        f"Seed {seeds}.",
-        figure,
-    )
-
-
 def confusion(panel: Panel, cache: Path) -> Drawing:
     """Paper's supplement: confusion matrices, mean over seeds, rows normalised."""
-    import seaborn
-
-    figure, axes = per_arm(len(panel.arms), width=2.9, height=2.9)
+    figure, axes = per_arm(len(panel.arms), width=2.6, height=2.6, sharex=True, sharey=True)
     for axis, arm in zip(axes[0], panel.arms, strict=True):
         matrices = [_confusion(arrays) for arrays in arm.seeds.values()]
         mean = 100 * np.mean(matrices, axis=0)
         classes = class_names(arm, len(mean))
-        small = len(mean) <= 12
-        seaborn.heatmap(
-            mean, ax=axis, vmin=0, vmax=100, cmap="cividis", cbar=False, square=True, annot=small, fmt=".0f",
-            annot_kws={"size": 6}, xticklabels=classes if small else False, yticklabels=classes if small else False,
-        )  # fmt: skip
-        axis.set(title=arm.name, xlabel="predicted")
+        axis.imshow(mean, vmin=0, vmax=100, cmap="cividis")
+        axis.set(title=arm.title, xticks=[], yticks=[])
+        if len(mean) <= 12:
+            places = np.arange(len(mean))
+            axis.set_xticks(places, classes, rotation=90)
+            axis.set_yticks(places, classes)
+            for row, column in np.ndindex(mean.shape):
+                color = "black" if mean[row, column] > 55 else "white"
+                text = f"{mean[row, column]:.0f}"
+                axis.text(column, row, text, ha="center", va="center", fontsize=6, color=color, clip_on=True)
         axis.tick_params(labelsize=6, length=0)
-    axes[0, 0].set_ylabel("label")
+        axis.spines[:].set_visible(False)
+    figure.supxlabel("predicted", fontsize=8)
+    figure.supylabel("label", fontsize=8)
     return f"Confusion: {panel.label}", "Per cent of each label's test images, mean over seeds, last epoch.", figure
 
 
@@ -158,12 +105,6 @@ def _confusion(arrays: Arrays) -> np.ndarray:
     counts = np.bincount(labels * classes + arrays["test_logits"].argmax(axis=1), minlength=classes**2)
     matrix = counts.reshape(classes, classes).astype(np.float64)
     return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-
-
-def class_names(arm: MethodRuns, count: int) -> list[str]:
-    """The classes' names, or their numbers where a record does not name them."""
-    names = arm.group.runs["class_names"].iloc[0]
-    return list(names) if len(names) == count else [str(number) for number in range(count)]
 
 
 def training(panel: Panel, cache: Path) -> Drawing | None:
@@ -188,7 +129,7 @@ def training(panel: Panel, cache: Path) -> Drawing | None:
         return None
     axes[0, 0].set(xlabel="epoch", ylabel="training loss")
     axes[0, 1].set(xlabel="epoch", ylabel="test accuracy (%)")
-    axes[0, 1].legend(frameon=False)
+    legend(figure, axes.flat)
     for axis in axes[0]:
         axis.grid(alpha=0.3)
         axis.xaxis.get_major_locator().set_params(integer=True)

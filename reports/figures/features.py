@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.files import atomic_write
-from reports.figures.evaluation import class_names, grid, per_arm
+from reports.figures.layout import class_names, grid, legend, per_arm
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
@@ -22,39 +22,41 @@ EXTREME = 0.1  # share of images called of high (low) uncertainty
 
 def tsne(panel: Panel, cache: Path) -> Drawing | None:
     """Figure 3 and the supplement: the features in the plane, by class and by uncertainty."""
-    import seaborn
-
     arms = [arm for arm in panel.arms if len(arm.first.get("test_features", ())) > 3 * PERPLEXITY]
     if not arms:
         return None
-    figure, axes = per_arm(len(arms), 2)
-    for column, arm in enumerate(arms):
+    figure, axes = per_arm(len(arms), 2, width=2.1, height=2.1)
+    for (top, bottom), arm in zip(axes.T, arms, strict=True):
         arrays = arm.first
         rows, features = drawn_features(arrays)
         points = _points(arrays, features, cache)
         labels, uncertainty = arrays["test_labels"][rows].astype(int), arrays["test_uncertainty"][rows]
         names = class_names(arm, arrays["test_logits"].shape[1])
-        colors = np.array(seaborn.color_palette("colorblind" if len(names) <= 10 else "husl", len(names)))
-        top, bottom = axes[:, column]
-        top.scatter(*points.T, c=colors[labels], s=2, linewidths=0)
-        top.set_title(arm.name)
+        colors = _class_colors(len(names))
+        first = arm is arms[0]
+        # Lines without a line: a PDF's scatter spells every point out.
+        for number, name in enumerate(names):
+            label = name if first and len(names) <= 12 else None
+            top.plot(
+                *points[labels == number].T, "o", color=colors[number], markersize=1.8, markeredgewidth=0, label=label
+            )
+        top.set_title(arm.title)
         low, high = np.quantile(uncertainty, (EXTREME, 1 - EXTREME))
-        for axis_rows, color, marker, size in (
-            ((uncertainty > low) & (uncertainty < high), "0.85", "o", 1),
-            (uncertainty <= low, "#0173b2", "o", 4),
-            (uncertainty >= high, "#d55e00", "^", 6),
+        for axis_rows, color, marker, size, name in (
+            ((uncertainty > low) & (uncertainty < high), "0.85", "o", 1.2, ""),
+            (uncertainty <= low, "#4477aa", "o", 2.2, "least uncertain"),
+            (uncertainty >= high, "black", "^", 2.6, "most uncertain"),
         ):
-            bottom.scatter(*points[axis_rows].T, c=[color], marker=marker, s=size, linewidths=0)
+            bottom.plot(
+                *points[axis_rows].T, marker, color=color, markersize=size, markeredgewidth=0,
+                label=name if first and name else None,
+            )  # fmt: skip
         for axis in (top, bottom):
             axis.set(xticks=[], yticks=[])
-            axis.set_frame_on(False)
-        if column == len(arms) - 1 and len(names) <= 12:
-            for name, color in zip(names, colors, strict=True):
-                top.scatter([], [], c=[color], s=10, label=name)
-            top.legend(frameon=False, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
-            bottom.scatter([], [], c="#0173b2", s=10, label="least uncertain")
-            bottom.scatter([], [], c="#d55e00", marker="^", s=10, label="most uncertain")
-            bottom.legend(frameon=False, fontsize=6, loc="center left", bbox_to_anchor=(1, 0.5))
+            axis.set_box_aspect(1)
+            axis.spines[:].set_visible(True)
+            axis.spines[:].set_color("0.8")
+    legend(figure, axes[:, 0], columns=6, scale=2.5)
     return (
         f"Learned features: {panel.label}",
         f"t-SNE of up to {POINTS} test features of the lowest seed (perplexity {PERPLEXITY}, PCA start, seed 0). "
@@ -62,6 +64,15 @@ def tsne(panel: Panel, cache: Path) -> Drawing | None:
         "(paper: Figure 3 and supplement).",
         figure,
     )
+
+
+def _class_colors(count: int) -> np.ndarray:
+    """Colours of classes [K, 4]: they are no methods, so that another list than the palette's serves them."""
+    import matplotlib
+
+    if count <= 10:
+        return matplotlib.colormaps["tab10"](np.arange(count))
+    return matplotlib.colormaps["turbo"](np.linspace(0, 1, count))
 
 
 def drawn_features(arrays: Arrays) -> tuple[np.ndarray, np.ndarray]:

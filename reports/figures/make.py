@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
-from reports.figures.panels import Draw, panels
+from reports.figures.panels import Draw, Drawing, Panel, panels
 from reports.runs.frame import Loaded
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "figures.json"
+DPI = 200
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,31 @@ class Drawn:
 def draw_all(
     loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
 ) -> Iterator[Drawn]:
-    """Draw every figure there are runs for."""
-    os.environ["MPLBACKEND"] = "Agg"  # before the import, which fails over a notebook's value of it
-    import matplotlib
+    """Draw every figure there are runs for, those of several panels on all cores; their order is always the same."""
+    from joblib import Parallel, cpu_count, delayed
 
-    matplotlib.use("Agg")
-    from reports.figures import evaluation, features, mixing, ranks
-    from reports.stats.ranks import average
+    if len(loaded.runs):
+        with _drawing():
+            from reports.figures import noise
+
+            yield _drawn(noise.NAME, "Accuracy over label noise", noise.over_noise(loaded, recipe, datasets), out)
+    found = list(panels(loaded, recipe, datasets))
+    # A process takes seconds to start, which a panel or two are not worth.
+    jobs = min(cpu_count(), len(found)) if len(found) > 3 else 1
+    for drawn in Parallel(n_jobs=jobs, batch_size=1)(delayed(draw_panel)(panel, out) for panel in found):
+        yield from drawn
+    if len(loaded.runs):
+        with _drawing():
+            yield from _ranks(loaded, out, recipe, datasets)
+
+
+def draw_panel(panel: Panel, out: Path) -> list[Drawn]:
+    """Every figure of one data set and noise."""
+    from reports.figures import distribution, evaluation, features, mixing
 
     every: dict[str, Draw] = {
         "rejection": evaluation.rejection,
-        "uncertainty-histogram": evaluation.histograms,
+        "uncertainty-histogram": distribution.histograms,
         "confusion": evaluation.confusion,
         "training": evaluation.training,
     }
@@ -53,27 +69,46 @@ def draw_all(
         "tsne": features.tsne,
         "examples": features.examples,
     }
-    for panel in panels(loaded, recipe, datasets):
+    found = []
+    with _drawing():
         for name, draw in {**every, **(clean if panel.cleanest else {})}.items():
-            with matplotlib.rc_context(_STYLE):
+            drawing = draw(panel, out / ".cache")
+            if isinstance(drawing, tuple):
+                title, caption, figure = drawing
+                about = f"{caption} {panel.label}: {panel.setup}. {panel.notes}".strip()
+                drawing = title, about, figure
+            if drawing:
                 where = f"{name}-{_safe(panel.dataset)}-noise-{_safe(panel.noise)}"
-                drawing = draw(panel, out / ".cache")
-                if isinstance(drawing, str):
-                    yield Drawn(where, f"{name}, {panel.label}", drawing, ())
-                elif drawing:
-                    title, caption, figure = drawing
-                    caption = f"{caption} {panel.label}: {panel.setup}."
-                    yield Drawn(where, title, caption, save(figure, out / "figures" / where))
-    if not len(loaded.runs):
-        return
+                found.append(_drawn(where, f"{name}, {panel.label}", drawing, out))
+    return found
+
+
+def _ranks(loaded: Loaded, out: Path, recipe: str | None, datasets: Sequence[str] | None) -> Iterator[Drawn]:
+    from reports.figures.ranks import diagram
+    from reports.stats.ranks import average
+
     for name, ranked in average(loaded, recipe, datasets):
-        where = f"critical-difference-{name}"
-        if isinstance(ranked, str):
-            yield Drawn(where, f"Average ranks by {name}", ranked, ())
-            continue
-        with matplotlib.rc_context(_STYLE):
-            title, caption, figure = ranks.diagram(ranked)
-            yield Drawn(where, title, caption, save(figure, out / "figures" / where))
+        drawing = ranked if isinstance(ranked, str) else diagram(ranked)
+        yield _drawn(f"critical-difference-{name}", f"Average ranks by {name}", drawing, out)
+
+
+def _drawn(name: str, title: str, drawing: Drawing | str, out: Path) -> Drawn:
+    """Write a drawing, or note under `title` why there is none."""
+    if isinstance(drawing, str):
+        return Drawn(name, title, drawing, ())
+    title, caption, figure = drawing
+    return Drawn(name, title, caption, save(figure, out / "figures" / name))
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """Matplotlib without a screen, in our style."""
+    os.environ["MPLBACKEND"] = "Agg"  # before the import, which fails over a notebook's value of it
+    import matplotlib
+
+    matplotlib.use("Agg")
+    with matplotlib.rc_context(_STYLE):
+        yield
 
 
 _STYLE: Any = {
@@ -81,7 +116,6 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "pdf.fonttype": 42,
-    "savefig.dpi": 200,
 }
 
 
@@ -90,15 +124,21 @@ def _safe(text: str) -> str:
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
-    """Write PNG and PDF, without dates: the same runs give the same files."""
-    paths = []
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
-        path = stem.with_name(stem.name + suffix)
-        with atomic_write(path, "wb") as file:
-            figure.savefig(file, format=suffix[1:], metadata=metadata)
-        figure.set_layout_engine("none")  # laid out now: the second format need not do it again
-        paths.append(path)
-    return tuple(paths)
+    """Write PNG and PDF, without dates: the same runs give the same files.
+
+    By the canvases themselves: `savefig` draws everything once more, to no effect, before each format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+    figure.dpi = DPI
+    with atomic_write(png, "wb") as file:
+        FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+    figure.set_layout_engine("none")  # laid out now: the second format need not do it again
+    with atomic_write(pdf, "wb") as file:
+        FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Producer": None})
+    return png, pdf
 
 
 def make_figures(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
-from reports.figures.evaluation import class_names, per_arm
 from reports.figures.features import EXTREME
+from reports.figures.layout import class_names, legend, per_arm
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from reports.figures.panels import Drawing, MethodRuns, Panel
 
@@ -27,18 +26,11 @@ def _losses(axis: Axes, weights: np.ndarray, certain: np.ndarray, uncertain: np.
     total = certain + uncertain
     axis.plot(weights, certain, color="0.45", linestyle="--", label="as the certain label")
     axis.plot(weights, uncertain, color="0.45", linestyle=":", label="as the uncertain label")
-    axis.plot(weights, total, color=arm.color, label="sum")
+    axis.plot(weights, total, color=arm.color, label="sum (in the method's colour)")
     best = float(weights[total.argmin()])
     _mark(axis, best, 0.97, f"least {best:.2f}", "-")
-    axis.set(title=arm.name, xlabel="weight of the uncertain image")
+    axis.set(title=arm.title, xlabel="weight of the uncertain image")
     return best
-
-
-def _legend(figure: Figure, axes: np.ndarray) -> None:
-    """Below all axes, so that it takes no width from a single one."""
-    handles = axes[0, 0].get_legend_handles_labels()
-    where: Any = {"loc": "outside lower center", "ncols": 3, "handlelength": 1.5, "columnspacing": 1.0}
-    figure.legend(*handles, frameon=False, fontsize=7, **where)
 
 
 def _mark(axis: Axes, weight: float, height: float, text: str, dash: str) -> None:
@@ -84,11 +76,11 @@ def one_pair(panel: Panel, cache: Path) -> Drawing | str | None:
         if len(labels) == 2 and labels.max() < len(names):
             about = f"\ncertain: {names[labels[0]]}, uncertain: {names[labels[1]]}"
         images = arm.first.get("figure2_images")
-        axis.set_title(f"{arm.name}{about}", fontsize=8, pad=6 if images is None else 38)
+        axis.set_title(f"{arm.title}{about}", fontsize=8, pad=6 if images is None else 38)
         if images is not None:
             _mixtures(axis, images.astype(np.float64))
     axes[0, 0].set_ylabel("cross-entropy (nats)")
-    _legend(figure, axes)
+    legend(figure, axes.flat)
     return (
         f"Losses over the mixing weight, one pair: {panel.label}",
         "Cross-entropy of the mixed feature of one certain and one uncertain image as either's label (paper: "
@@ -112,7 +104,7 @@ def many_pairs(panel: Panel, cache: Path) -> Drawing | None:
     for axis, (arm, (uncertain, certain)) in zip(axes[0], parts, strict=True):
         _losses(axis, weights, certain, uncertain, arm)
     axes[0, 0].set_ylabel("cross-entropy (nats)")
-    _legend(figure, axes)
+    legend(figure, axes.flat)
     return (
         f"Losses over the mixing weight: {panel.label}",
         "Cross-entropy of the mixed feature as the certain image's and as the uncertain image's label, mean over "

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.figures.palette import styles
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.runs.predictions import Arrays, predictions
 from reports.runs.select import SETUP, largest, weight
+from reports.stats.verdict import as_published
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -26,6 +29,11 @@ class MethodRuns:
     group: SeedGroup
     color: Any
     dash: Any
+
+    @property
+    def title(self) -> str:
+        """The name for a narrow column: settings on a line of their own."""
+        return self.name.replace(" (", "\n(", 1) if len(self.name) > 16 else self.name
 
     @cached_property
     def seeds(self) -> dict[int, Arrays]:
@@ -51,11 +59,27 @@ class Panel:
     cleanest: bool  # the lowest noise there is of this data set: the paper's figures are of clean labels
 
     @property
+    def as_published(self) -> bool:
+        """Whether these runs are of the paper's schedule, so that its numbers may be drawn beside them."""
+        return as_published(self.arms[0].group.runs.iloc[0].resolved, self.dataset)
+
+    @property
+    def notes(self) -> str:
+        """What a reader of any number of this data set must know, as its runs recorded it."""
+        return data_notes(arm.group.runs for arm in self.arms)
+
+    @property
     def label(self) -> str:
         """Data set and noise, for titles."""
         row = self.arms[0].group.runs.iloc[0]
         noise = noise_label(row.noise, row.noise_kind, " %")
         return f"{DATASET_LABELS.get(self.dataset, self.dataset)}, noise {noise}"
+
+
+def data_notes(frames: Iterable[pd.DataFrame]) -> str:
+    """The data sets' notes of these runs, each once, as sentences; empty where there are none."""
+    notes = dict.fromkeys(note for runs in frames for found in runs["data_notes"] for note in found)
+    return " ".join(note if note.endswith(".") else f"{note}." for note in notes)
 
 
 # A drawing function gives title, caption and figure; None where the panel does not hold what it needs, or the reason
@@ -67,12 +91,8 @@ Draw = Callable[[Panel, Path], Drawing | str | None]
 
 def panels(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | None = None) -> Iterator[Panel]:
     """Every (data set, noise) with finished runs, in the set-up with most runs of the data set."""
-    import seaborn
-
     found = list(seed_groups(loaded, datasets, recipe))
-    methods = sorted({group.keys[2] for group in found})
-    colors = seaborn.color_palette("colorblind", max(len(methods), 1))
-    dashes = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
+    style = styles([group.keys[2] for group in seed_groups(loaded)])  # of all, so that a filter changes no colour
     for dataset in dict.fromkeys(group.keys[0] for group in found):
         mine = [group for group in found if group.keys[0] == dataset]
         rows = loaded.runs[loaded.runs["run_id"].isin({run for group in mine for run in group.runs["run_id"]})]
@@ -84,10 +104,7 @@ def panels(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | 
             for group in (group for group in mine if group.keys[1] == noise):
                 if group.keys[2] not in best or weight(group.runs) > weight(best[group.keys[2]].runs):
                     best[group.keys[2]] = group
-            arms = [
-                MethodRuns(name, group, colors[methods.index(name)], dashes[methods.index(name) % len(dashes)])
-                for name, group in best.items()
-            ]
+            arms = [MethodRuns(name, group, style[name].color, style[name].dash) for name, group in best.items()]
             arms = [arm for arm in arms if arm.seeds]
             if arms:
                 yield Panel(dataset, noise, arms[0].group.setup, tuple(arms), noise == noises[0])

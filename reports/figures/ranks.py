@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.figures.evaluation import grid
+from reports.figures.layout import grid
 from reports.stats.ranks import Ranks
 
 if TYPE_CHECKING:

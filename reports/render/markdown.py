@@ -8,11 +8,14 @@ from reports.tables.table import Table, Value, marked
 
 def markdown(table: Table) -> str:
     """GitHub Markdown: title, caption, one table, footnotes."""
+    title = f"# {escape_markdown(table.heading)}. {escape_markdown(table.title)}"
+    if table.empty:
+        return "\n".join([title, "", escape_markdown(table.empty), "", *map(_md_note, table.notes), ""])
     several = len(table.groups) > 1
     head = list(table.keys)
     for group in table.groups:
         head += [f"{group.title}: {column.title}" if several else column.title for column in group.columns]
-    lines = [f"# {escape_markdown(table.heading)}. {escape_markdown(table.title)}", ""]
+    lines = [title, ""]
     lines += [line for sentence in table.caption for line in (escape_markdown(sentence), "")]
     lines += [
         _md_row([escape_markdown(name) for name in head]),

@@ -26,6 +26,14 @@ class Link:
 
 
 @dataclass(frozen=True)
+class NavGroup:
+    """Links that belong together; without a title they stand alone."""
+
+    title: str
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
 class RunLink:
     """How pages name a run. `title` is what it has in common with its other seeds; no `href`: plain text."""
 
@@ -50,7 +58,7 @@ def _environment() -> Environment:
     return environment
 
 
-def page(template: str, *, nav: Sequence[Link] = (), here: str = "", **values: Any) -> str:
+def page(template: str, *, nav: Sequence[NavGroup] = (), here: str = "", **values: Any) -> str:
     """One whole page. nav: no header if empty; here: the `href` of the page itself."""
     return _environment().get_template(template).render(nav=nav, here=here, **values)
 
@@ -70,7 +78,7 @@ def run_links(loaded: Loaded, pages: Mapping[str, str] | None = None) -> dict[st
     return found
 
 
-def table_page(table: Table, runs: Mapping[str, RunLink], *, nav: Sequence[Link] = (), here: str = "") -> str:
+def table_page(table: Table, runs: Mapping[str, RunLink], *, nav: Sequence[NavGroup] = (), here: str = "") -> str:
     """A table with every measured number linked to the runs behind it."""
     behind: dict[tuple[str, ...], int] = {}
     rows = []

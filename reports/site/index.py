@@ -1,4 +1,4 @@
-"""The first page: what is done, running, failed and missing, and the way to everything else."""
+"""The first page: what the runs say, the way to everything else, and what is done, running, failed and missing."""
 
 from __future__ import annotations
 
@@ -8,22 +8,42 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.store.run_folder import RunStatus
-from reports.paper.tables import DATASET_LABELS
+from reports.paper.tables import DATASET_LABELS, TABLES
 from reports.runs.completeness import UNDONE, Coverage
 from reports.runs.frame import Loaded
-from reports.site.html import Link, page
+from reports.site.figure_list import FigureList
+from reports.site.html import Link, NavGroup, page
+from reports.stats.ranks import average
 from reports.tables.table import Table
 
 FOLDER = "site"
 REPRODUCTION = "reproduction"
+_OF_RUNS = ("summary",)  # tables of whatever runs there are
 _LISTED = 100  # unfinished runs on this page
 
 
-def navigation(tables: Sequence[Table], pages: str, home: str) -> list[Link]:
-    """Links to every page. pages: the way to their folder; home: to the first page."""
-    names = [("Findings", "findings"), ("Claims", REPRODUCTION), *((table.heading, table.name) for table in tables)]
-    names += [("Figures", "figures"), ("Runs", "runs")]
-    return [Link("Overview", home), *(Link(text, f"{pages}{name}.html") for text, name in names)]
+def navigation(tables: Sequence[Table], pages: str, home: str) -> list[NavGroup]:
+    """Links to every page, grouped. pages: the way to their folder; home: to the first page."""
+    paper = [(table.heading, table.name) for table in tables if table.name in TABLES]
+    beyond = [(table.heading, table.name) for table in tables if table.name not in (*TABLES, *_OF_RUNS)]
+    runs = [(table.heading, table.name) for table in tables if table.name in _OF_RUNS]
+    groups = (
+        ("", [("Claims", REPRODUCTION), ("Figures", "figures")]),
+        ("Paper tables", paper),
+        ("Beyond the paper", beyond),
+        ("Runs", [*runs, ("All runs", "runs")]),
+    )
+    found = [NavGroup(title, tuple(Link(text, f"{pages}{name}.html") for text, name in links))
+             for title, links in groups if links]  # fmt: skip
+    return [NavGroup("", (Link("Overview", home), *found[0].links)), *found[1:]]
+
+
+def rank_sentences(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | None = None) -> list[str]:
+    """How the methods rank over data sets and noises, or why that cannot be said."""
+    if not len(loaded.runs):
+        return []
+    ranked = (text if isinstance(text, str) else text.sentence for _, text in average(loaded, recipe, datasets))
+    return list(dict.fromkeys(ranked))
 
 
 def index_page(
@@ -33,8 +53,14 @@ def index_page(
     hrefs: Mapping[Path, str],
     covered: Sequence[Coverage],
     roots: Sequence[Path],
+    figures: FigureList,
+    take_home: Sequence[str] = (),
+    ranks: Sequence[str] = (),
 ) -> str:
-    """The first page. hrefs: where the page of each unfinished run is."""
+    """The first page: what the runs say, then the reports, then how far the suites are.
+
+    hrefs: where the page of each unfinished run is. take_home, ranks: sentences.
+    """
     counts: Counter[str] = Counter(status.state for status in undone)
     missing = sum(row.counts["missing"] for row in covered)
     tiles = [_tile(len(loaded.runs), "done", "good"), _tile(counts["running"], "running", "running")]
@@ -55,17 +81,16 @@ def index_page(
         }
         for row in covered
     ]
+    titles = {f"{FOLDER}/{table.name}.html": table.title for table in tables} | {
+        f"{FOLDER}/{REPRODUCTION}.html": "The paper's claims over all runs: numbers, tests, outcomes",
+        f"{FOLDER}/figures.html": "Accuracy, rejection, uncertainty, features, training",
+        f"{FOLDER}/runs.html": "Every run: settings, curves, hardware, commit",
+    }
+    nav = navigation(tables, f"{FOLDER}/", "index.html")
     cards = [
-        {"href": f"{FOLDER}/findings.html", "heading": "Findings", "title": "What holds and what does not, in words"}
-    ]
-    title = "The paper's claims over all runs: numbers, tests, verdicts"
-    cards.append({"href": f"{FOLDER}/{REPRODUCTION}.html", "heading": "Claims", "title": title})
-    cards += [
-        {"href": f"{FOLDER}/{table.name}.html", "heading": table.heading, "title": table.title} for table in tables
-    ]
-    cards += [
-        {"href": f"{FOLDER}/figures.html", "heading": "Figures", "title": "Losses, features, faces, curves"},
-        {"href": f"{FOLDER}/runs.html", "heading": "Runs", "title": "Every run: settings, curves, hardware, commit"},
+        (group.title, [{"href": link.href, "heading": link.text, "title": titles[link.href]} for link in links])
+        for group in nav
+        if (links := [link for link in group.links if link.href in titles])
     ]
     undone = sorted(undone, key=lambda status: (UNDONE.index(status.state), status.path))
     listed = [
@@ -80,11 +105,14 @@ def index_page(
     finished = [text for text in loaded.runs["finished"] if text]
     return page(
         "index.html",
-        nav=navigation(tables, f"{FOLDER}/", "index.html"),
+        nav=nav,
         here="index.html",
         folders=[str(root) for root in roots],
         newest=max(finished, default="")[:16].replace("T", " "),
         tiles=tiles,
+        take_home=take_home,
+        figures=list(figures.overview()),
+        ranks=ranks,
         cards=cards,
         states=[*states, "missing"],
         coverage=rows,

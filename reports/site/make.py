@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,14 @@ from typing import Any
 from benchmarks.plan.paths import RunPath
 from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
-from reports.figures.make import MANIFEST
 from reports.render.claims import introduction, quoted
 from reports.runs.completeness import coverage, spec_of, unfinished
 from reports.runs.frame import Loaded, settings_label
-from reports.site.html import Link, page, run_links, table_page
-from reports.site.index import FOLDER, REPRODUCTION, index_page, navigation
+from reports.site.figure_list import figure_list
+from reports.site.html import page, run_links, table_page
+from reports.site.index import FOLDER, REPRODUCTION, index_page, navigation, rank_sentences
 from reports.site.run_page import done_page, undone_page
 from reports.tables.claims_document import Document
-from reports.tables.findings import Section
 from reports.tables.table import Table
 
 # Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.
@@ -30,7 +27,6 @@ _PAGES = ".pages"
 
 def make_site(
     tables: Sequence[Table],
-    sections: Sequence[Section],
     claims: Document,
     loaded: Loaded,
     roots: Sequence[Path],
@@ -39,7 +35,7 @@ def make_site(
     datasets: Sequence[str] | None = None,
     prefix: str = "python bench.py",
 ) -> Path:
-    """Write the site of these tables, findings, claims and of every run below `roots`; returns `out/index.html`.
+    """Write the site of these tables, claims and of every run below `roots`; returns `out/index.html`.
 
     Figures are those of `out/figures`, as last drawn.
     """
@@ -52,13 +48,13 @@ def make_site(
     for table in tables:
         here = f"{table.name}.html"
         site.write(here, table_page(table, links, nav=nav, here=here))
-    site.write("findings.html", page("findings.html", nav=nav, here="findings.html", sections=sections))
     here = f"{REPRODUCTION}.html"
     site.write(
         here,
         page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction(claims), quoted=quoted),
     )
-    site.write("figures.html", _figures(out, nav, prefix))
+    figures = figure_list(out)
+    site.write("figures.html", page("figures.html", nav=nav, here="figures.html", figures=figures, prefix=prefix))
     site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
     for run_id, folder, public in loaded.runs[["run_id", "folder", "released"]].itertuples(index=False, name=None):
         site.write(pages[run_id], done_page(run_id, folder, nav, released=public))
@@ -67,7 +63,18 @@ def make_site(
     covered = list(coverage(loaded, undone, recipe, datasets, prefix))
     hrefs = {folder: f"{FOLDER}/{name}" for folder, name in marked.items()}
     _write(
-        out / "index.html", index_page(tables, loaded, undone, hrefs, covered, roots)
+        out / "index.html",
+        index_page(
+            tables,
+            loaded,
+            undone,
+            hrefs,
+            covered,
+            roots,
+            figures,
+            take_home=getattr(claims, "take_home", ()),
+            ranks=rank_sentences(loaded, recipe, datasets),
+        ),
     )  # last, so that whatever it links to is there
     site.finish()
     return out / "index.html"
@@ -145,31 +152,3 @@ def _runs(
 
 def _number(value: float, digits: int) -> str:
     return "undefined" if value != value else f"{value:.{digits}f}"
-
-
-def _figures(out: Path, nav: Sequence[Link], prefix: str) -> str:
-    """The page of figures, from the list that drawing them left."""
-    try:
-        listed = json.loads((out / "figures" / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        listed = []
-    shown, skipped = [], []
-    for figure in listed:
-        if not figure["drawn"]:
-            skipped.append(figure)
-        elif size := _png_size(out / "figures" / f"{figure['name']}.png"):
-            shown.append({**figure, "width": round(size[0] * 96 / 200), "height": round(size[1] * 96 / 200)})
-    return page("figures.html", nav=nav, here="figures.html", figures=shown, skipped=skipped, prefix=prefix)
-
-
-def _png_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels; None where there is no such picture."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(24)
-    except OSError:
-        return None
-    if len(head) < 24 or not head.startswith(b"\x89PNG"):
-        return None
-    width, height = struct.unpack(">II", head[16:24])
-    return width, height

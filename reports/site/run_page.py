@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from reports.runs.frame import noise_label
-from reports.site.html import Link, page
+from reports.site.html import NavGroup, page
 
 _COLUMNS = {"last": "last epoch", "best_on_validation": "best-on-validation", "best_on_test": "best-on-test (oracle)"}
 _HARDWARE = ("device", "device_name", "processor", "cores", "precision", "threads", "platform", "host")
@@ -27,7 +27,7 @@ _POINTS = 120  # of a curve: more cannot be told apart at its size
 Pair = tuple[str, str, bool]
 
 
-def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, released: bool = False) -> str:
+def done_page(run_id: str, folder: Path, nav: Sequence[NavGroup], *, released: bool = False) -> str:
     """The page of a finished run, whose record has been validated."""
     files = RunFolder(folder)
     record = json.loads(files.record.read_text(encoding="utf-8"))
@@ -54,7 +54,7 @@ def done_page(run_id: str, folder: Path, nav: Sequence[Link], *, released: bool 
     )
 
 
-def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Sequence[Link]) -> str:
+def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Sequence[NavGroup]) -> str:
     """The page of a run without a result: state, settings (None: it left none) and, where it failed, the traceback."""
     files = RunFolder(status.path)
     try:

@@ -8,6 +8,7 @@ from math import sqrt
 
 import numpy as np
 
+from reports.paper.tables import STAND_INS
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.stats.statistics import ALPHA, summary
@@ -42,8 +43,8 @@ class Ranks:
 def average(
     loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Ranks | str]]:
-    """(name, ranks) by accuracy and by AURC of the own uncertainty, or why there are none."""
-    found = list(seed_groups(loaded, datasets, recipe))
+    """(name, ranks) by accuracy and by AURC of the own uncertainty, or why there are none. Stand-ins do not count."""
+    found = [group for group in seed_groups(loaded, datasets, recipe) if group.keys[0] not in STAND_INS]
     yield "accuracy", _rank("accuracy", [(group, summary(group.percent("last.accuracy")).mean) for group in found])
     yield "aurc", _rank("AURC of the own uncertainty", [(group, _aurc(loaded, group)) for group in found])
 

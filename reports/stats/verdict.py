@@ -54,3 +54,8 @@ def _short(value: object) -> str:
     if isinstance(value, tuple):  # augmentation steps, or numbers
         return ", ".join(item.op if hasattr(item, "op") else f"{item:g}" for item in value) or "none"
     return "none" if value is None else str(value)
+
+
+def as_published(used: Recipe, dataset: str) -> bool:
+    """Whether a run is of the published schedule, unchanged: only then the paper's number may stand beside it."""
+    return used.name == "paper" and not deviations(used, dataset)

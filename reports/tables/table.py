@@ -76,6 +76,14 @@ class Table:
     records: tuple[Mapping[str, str | float | None], ...]
     results: tuple[CellResult, ...] = ()  # of the paper's tables
 
+    @property
+    def empty(self) -> str:
+        """That there is nothing to show, for a table of the paper without a single finished run; else empty."""
+        if not self.results or any(item.runs for item in self.results):
+            return ""
+        names = dict.fromkeys(DATASET_LABELS.get(item.dataset, item.dataset) for item in self.results)
+        return f"Nothing to show: no finished runs on {' or '.join(names)}."
+
 
 NONE = Value("–", kind="none")
 

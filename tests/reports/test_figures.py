@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.plan import recipe as recipes
 from reports.build import build
 from reports.figures.evaluation import _rejection_curve
 from reports.figures.mixing import _mixing_losses
 from reports.figures.ranks import cliques
+from reports.paper.numbers import lookup
+from tests.reports.conftest import fill_table1, write
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
@@ -45,7 +49,8 @@ def test_every_figure_is_made(tmp_path: Path, runs: Writer) -> None:
     kinds = ("rejection", "uncertainty-histogram", "confusion", "training", "mixing-weight", "examples")
     assert names == {f"{kind}-faces-noise-0.{suffix}" for kind in kinds for suffix in ("png", "pdf")}
     assert all(path.stat().st_size > 1000 for path in paths if path.parent.name == "figures")
-    assert "min-max normalised per method" in (tmp_path / "out" / "figures.md").read_text()
+    text = (tmp_path / "out" / "figures.md").read_text()
+    assert "min-max normalised per method" in text and "Accuracy over label noise: it takes" in text
 
 
 def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_path: Path, runs: Writer) -> None:
@@ -60,12 +65,118 @@ def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_pa
 def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, runs: Writer) -> None:
     for noise in (0.1, 0.2, 0.3):
         for rank, method in enumerate(("dul", "rul", "scn")):
-            runs(method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
+            runs(dataset="fer2013", method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
     first = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
     assert {path.name for path in first} >= {"critical-difference-accuracy.png", "critical-difference-accuracy.pdf"}
     before = {path: path.read_bytes() for path in first}
     build(["figures"], [tmp_path / "runs"], tmp_path / "out")
     assert all(path.read_bytes() == content for path, content in before.items())
+
+
+@pytest.mark.parametrize("dataset", ["faces", "digits"])
+def test_stand_ins_enter_no_ranks(tmp_path: Path, runs: Writer, dataset: str) -> None:
+    for noise in (0.0, 0.1, 0.2, 0.3):
+        for rank, method in enumerate(("dul", "rul", "scn")):
+            runs(dataset=dataset, method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
+    paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    assert not [path for path in paths if path.name.startswith("critical-difference")]
+    assert "there are 0 blocks" in (tmp_path / "out" / "figures.md").read_text()
+
+
+def test_many_panels_are_drawn_by_several_processes_in_the_same_order(tmp_path: Path, runs: Writer) -> None:
+    for noise in (0.0, 0.1, 0.2, 0.3):
+        add(runs(noise=noise))
+    paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    drawn = [path.name for path in paths if path.name.startswith("rejection") and path.suffix == ".png"]
+    assert drawn == [f"rejection-faces-noise-{noise}.png" for noise in (0, 10, 20, 30)]
+
+
+def over_noise_lines(root: Path) -> tuple[str, dict[str, tuple[float, ...]], int]:
+    """The caption, each line's values by its label, and how many bands there are."""
+    from reports.figures.noise import over_noise
+    from reports.runs.frame import load
+
+    drawing = over_noise(load([root]))
+    assert isinstance(drawing, tuple)
+    (axis,) = drawing[2].axes
+    lines = {line.get_label(): tuple(line.get_ydata()) for line in axis.lines}
+    return drawing[1], lines, len(axis.collections)
+
+
+def test_table_1_as_a_picture(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    caption, lines, bands = over_noise_lines(tmp_path / "runs")
+    assert set(lines) == {"baseline", "scn", "dul", "rul", "rul, no relabelling"} and bands == 5
+    assert lines["scn"] == pytest.approx((80.13, 78.13, 76.13), abs=0.1)
+    assert "the paper" not in caption and "stand-in" in caption
+
+
+def test_the_papers_lines_stand_beside_its_own_schedule_alone(tmp_path: Path, runs: Writer) -> None:
+    recipe = recipes.load("paper", "fer2013")
+    for root, changes in (("whole", {}), ("short", {"epochs": 2})):
+        for noise in (0.1, 0.2, 0.3):
+            for seed in (0, 1):
+                values = {"noise": noise, "seed": seed, "accuracy": 0.7 - noise / 10 + seed / 100}
+                write(tmp_path / root, "scn", "fer2013", recipe=recipe.model_copy(update=changes), **values)
+    caption, lines, _ = over_noise_lines(tmp_path / "whole")
+    assert "Thin lines with crosses: the paper." in caption
+    published = [lookup("table1", "fer2013", "scn", noise) for noise in (10, 20, 30)]
+    assert tuple(value.mean for value in published if value) in lines.values()
+    caption, lines, _ = over_noise_lines(tmp_path / "short")
+    assert "the paper" not in caption and len(lines) == 1
+
+
+def test_captions_carry_the_data_sets_notes(tmp_path: Path, runs: Writer) -> None:
+    for noise in (0.1, 0.2):
+        for seed in (0, 1):
+            folder = runs(noise=noise, method="scn", seed=seed, accuracy=0.8 + seed / 100)
+            record = json.loads((folder / "record.json").read_text())
+            record["provenance"]["data"] = {"notes": ["173 rows were altered"]}
+            (folder / "record.json").write_text(json.dumps(record))
+            add(folder)
+    build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    drawn = [one for one in json.loads((tmp_path / "out/figures/figures.json").read_text()) if one["drawn"]]
+    assert len(drawn) > 6 and all("173 rows were altered." in one["caption"] for one in drawn)
+
+
+def test_no_legend_lies_on_the_data(tmp_path: Path, runs: Writer) -> None:
+    from reports.figures import evaluation, mixing
+    from reports.figures.panels import panels
+    from reports.runs.frame import load
+
+    for method in ("rul", "scn", "dul"):
+        add(runs(method=method, noise=0.0))
+    (panel,) = panels(load([tmp_path / "runs"]))
+    for draw in (evaluation.rejection, evaluation.training, mixing.many_pairs):
+        drawing = draw(panel, tmp_path)
+        assert drawing
+        figure = drawing[2]
+        assert len(figure.legends) == 1 and all(axis.get_legend() is None for axis in figure.axes)
+        figure.draw_without_rendering()
+        box = figure.legends[0].get_window_extent()
+        assert not any(box.overlaps(axis.get_window_extent()) for axis in figure.axes)
+
+
+def test_robust_limits_and_the_same_images_in_every_row(tmp_path: Path, runs: Writer) -> None:
+    from reports.figures.distribution import HARD, histograms
+    from reports.figures.panels import panels
+    from reports.runs.frame import load
+
+    draw = np.random.default_rng(0)
+    for method in ("rul", "scn"):
+        values = draw.normal(size=1000).astype(np.float32)
+        values[0] = 1e6
+        logits = draw.normal(size=(1000, 3)).astype(np.float32)
+        labels = draw.integers(0, 3, 1000)
+        add(runs(method=method, noise=0.0), test_uncertainty=values, test_logits=logits, test_labels=labels,
+            test_features=draw.normal(size=(1000, 4)).astype(np.float16))  # fmt: skip
+    (panel,) = panels(load([tmp_path / "runs"]))
+    figure = histograms(panel, tmp_path)[2]
+    raw = [axis for axis in figure.axes if axis.get_subplotspec().colspan.start == 0]
+    common = [axis for axis in figure.axes if axis not in raw]
+    assert all(axis.dataLim.x1 < 10 for axis in raw) and len(raw) == len(common) == 2
+    assert {axis.get_xlim() for axis in common} == {common[0].get_xlim()}
+    assert [sum(line.get_marker() != "None" for line in axis.lines) for axis in common] == [HARD, HARD]
 
 
 def test_tsne_is_released_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
@@ -93,7 +204,8 @@ def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
 
 
 def test_constant_uncertainty_and_one_class(tmp_path: Path, runs: Writer) -> None:
-    from reports.figures.evaluation import histograms, rejection
+    from reports.figures.distribution import histograms
+    from reports.figures.evaluation import rejection
     from reports.figures.panels import panels
     from reports.runs.frame import load
 

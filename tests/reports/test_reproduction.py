@@ -120,14 +120,11 @@ def test_what_was_checked_is_said_beside_released_records_only(tmp_path: Path, r
     assert "Checked" not in markdown(document(load([runs]), remarks))
 
 
-def test_the_page_and_the_findings_say_the_same(tmp_path: Path, runs: Path) -> None:
-    paths = build(["reproduction", "findings", "site"], [runs], tmp_path / "out")
+def test_the_page_says_the_same(tmp_path: Path, runs: Path) -> None:
+    paths = build(["reproduction", "site"], [runs], tmp_path / "out")
     assert tmp_path / "out" / "reproduction.md" in paths
     page = (tmp_path / "out" / "site" / "reproduction.html").read_text(encoding="utf-8")
     assert "points" in page and "+2." in page and '<b class="does-not-hold">does not hold</b>' in page
-    found = (tmp_path / "out" / "findings.md").read_text(encoding="utf-8")
-    assert "- **does not hold**: 10. A learned uncertainty beats the free score" in found
-    assert "Average ranks by accuracy over 4 blocks" in found
 
 
 def test_human_noise_stands_beside_symmetric_noise(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from benchmarks.store.lease import Lease
 from reports.build import build, names
+from reports.runs.frame import load
+from reports.site.index import index_page
 from tests.reports.conftest import RECIPE, fill_table1, last_metrics, write
 
 Writer = Callable[..., Path]
@@ -94,16 +96,60 @@ def test_every_page_is_there_and_every_link_resolves(tmp_path: Path, runs: Write
     fill_table1(runs)
     add(runs(method="conf", noise=0.0))
     pages = site(tmp_path, ())
-    tables = [name for name in names() if name not in ("findings", "reproduction", "figures", "site")]
-    assert {"index.html", "site/findings.html", "site/reproduction.html", "site/figures.html", "site/runs.html"} <= set(
-        pages
-    )
+    tables = [name for name in names() if name not in ("reproduction", "figures", "site")]
+    assert {"index.html", "site/reproduction.html", "site/figures.html", "site/runs.html"} <= set(pages)
     assert {f"{name}.html" for name in tables} | {f"site/{name}.html" for name in tables} <= set(pages)
     records = list((tmp_path / "runs").rglob("record.json"))
     assert sum(name.startswith("site/run-") for name in pages) == len(records) > 30
     assert list(broken_links(pages)) == []
     assert pages["site/figures.html"].tags.count("img") > 3
     assert all(not link.startswith(("http:", "https:", "//")) for page in pages.values() for link in page.loaded)
+
+
+def test_the_overview_begins_with_pictures_and_the_navigation_is_grouped(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs, "fer2013")
+    for noise in (0.0, 0.1):
+        add(runs(dataset="fer2013", method="conf", noise=noise))
+    home = site(tmp_path, ("figures", "site"))["index.html"]
+    text = home.path.read_text(encoding="utf-8")
+    shown = [link for link in home.loaded if not link.startswith("data:")]
+    assert shown == ["figures/accuracy-over-noise.png", "figures/rejection-fer2013-noise-0.png"]
+    assert (
+        text.index("accuracy-over-noise") < text.index("Average ranks by accuracy over 3 blocks") < text.index("Suites")
+    )
+    groups = re.findall(r'<div class="group">(.*?)</div>', text, re.DOTALL)
+    titles = [re.findall(r"<b [^>]*>(.*?)</b>", group) for group in groups]
+    assert titles == [[], ["Paper tables"], ["Beyond the paper"], ["Runs"]]
+    assert "site/table6.html" in groups[1] and "site/uncertainty.html" in groups[2] and "site/runs.html" in groups[3]
+
+
+def test_take_home_lines_and_the_forest_come_first(tmp_path: Path, runs: Writer) -> None:
+    from reports.figures.make import MANIFEST
+    from reports.site.figure_list import figure_list
+
+    runs()
+    site(tmp_path, ("figures", "site"))
+    folder = tmp_path / "out" / "figures"
+    listed = [
+        {"name": name, "title": name, "caption": HOSTILE, "drawn": True} for name in ("rejection-a-noise-0", "forest")
+    ]
+    (folder / MANIFEST).write_text(json.dumps(listed))
+    for one in listed:
+        (folder / f"{one['name']}.png").write_bytes(b"\x89PNG" + bytes(12) + b"\x00\x00\x01\x00" * 2)
+    figures = figure_list(tmp_path / "out")
+    assert [one.name for one in figures.overview()] == ["forest", "rejection-a-noise-0"]
+    text = index_page((), load([tmp_path / "runs"]), (), {}, (), (), figures, take_home=(HOSTILE, "second"))
+    assert text.index("second") < text.index("forest.png") < text.index("rejection-a-noise-0.png")
+    assert "<script>alert" not in text
+
+
+def test_a_table_without_runs_says_so_in_one_line(tmp_path: Path, runs: Writer) -> None:
+    runs(dataset="fer2013", method="rul", noise=0.0)
+    page = site(tmp_path, ("table3", "site"))["site/table3.html"]
+    assert "Nothing to show: no finished runs on RAF-DB." in page.text and "table" not in page.tags
+    text = (tmp_path / "out" / "table3.md").read_text()
+    assert "no finished runs on RAF-DB" in text and "\n|" not in text and "--suite table3" in text
+    assert "table" in site(tmp_path)["site/table4.html"].tags
 
 
 def test_without_any_runs(tmp_path: Path) -> None:

@@ -62,7 +62,10 @@ def test_run_status_and_skip(bench, tmp_path):
     with open(tmp_path / "reports" / "out" / "runs.csv") as file:
         rows = list(csv.DictReader(file))
     assert {row["run_id"] for row in rows} == {read_record(path).run_id for path in records(tmp_path)}
-    assert "| digits | 20 | rul |" in done.stdout
+    (line,) = (line for line in done.stdout.splitlines() if line.split()[:4] == ["20", "%", "rul", "1"])
+    accuracy = next(float(row["accuracy"]) for row in rows if row["method"] == "rul")
+    assert line.split()[4] == f"{100 * accuracy:.2f}" and len(line.split()) == 7
+    assert "summary.md (and .csv, .tex, .html)" in done.stdout and "| " not in done.stdout
 
 
 def test_dry_run_does_nothing(bench, tmp_path):

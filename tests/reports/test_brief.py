@@ -1,0 +1,89 @@
+"""What a command prints at its end: few columns, the paper's number beside its own schedule alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cli import terminal
+from benchmarks.plan import recipe as recipes
+from reports.runs.frame import load
+from reports.tables.brief import MEASURED, WRAPS, briefs
+from tests.reports.conftest import RUL, fill_table1, write
+
+Writer = Callable[..., Path]
+
+
+def test_a_line_a_method(tmp_path: Path, runs: Writer) -> None:
+    for seed in (0, 1):
+        runs(method="scn", noise=0.2, seed=seed, accuracy=0.8 + 0.01 * seed)
+    runs(dataset="cifar10", method="rul", noise=0.402, kind="human:worse")
+    first, second = briefs(load([tmp_path / "runs"]))
+    assert first.title.startswith("CIFAR-10: recipe quick") and first.rows[0][0] == "40.2 % human:worse"
+    assert second.head == ("noise", "method", "n", "accuracy", "30 %: own", "30 %: free")
+    assert second.rows == (("20 %", "scn", "2", "80.50 ± 0.71", "86.50 ± 0.71", "89.50 ± 0.71"),)
+
+
+def test_only_the_runs_of_the_tables_asked_for(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs)
+    runs(method="conf", noise=0.5)
+    loaded = load([tmp_path / "runs"])
+    methods = [{row[1] for brief in briefs(loaded, names) for row in brief.rows} for names in (["table1"], ["summary"])]
+    assert methods[1] - methods[0] == {"conf"}
+    assert not briefs(loaded, ["table6"])
+
+
+@pytest.mark.parametrize(("method", "overrides", "noise"), [("scn", {}, 0.1), ("rul", RUL, 0.3), ("dul", {}, 0.0)])
+def test_the_papers_number_stands_beside_its_own_schedule_alone(
+    tmp_path: Path, method: str, overrides: dict[str, object], noise: float
+) -> None:
+    from reports.paper.numbers import lookup
+
+    recipe = recipes.load("paper", "fer2013")
+    table = "table1" if noise else "table2"
+    wanted = lookup(table, "fer2013", method, round(100 * noise))
+    assert wanted
+    for name, changes in (("whole", {}), ("short", {"epochs": 3})):
+        write(tmp_path / name, method, "fer2013", noise, overrides=overrides, recipe=recipe.model_copy(update=changes))
+    (whole,) = briefs(load([tmp_path / "whole"]))
+    assert whole.head[-1] == "paper" and whole.rows[0][-1].startswith(f"{wanted.mean:.2f}")
+    (short,) = briefs(load([tmp_path / "short"]))
+    assert "paper" not in short.head
+
+
+def test_an_outcome_has_a_column_where_there_is_one(tmp_path: Path, runs: Writer) -> None:
+    runs(method="scn")
+    runs(method="rul")
+    loaded = load([tmp_path / "runs"])
+    (brief,) = briefs(loaded, outcome=lambda group: "supported" if group.keys[2] == "rul" else "")
+    assert brief.head[-1] == "outcome" and sorted(row[-1] for row in brief.rows) == ["", "supported"]
+    (brief,) = briefs(loaded, outcome=lambda group: "")
+    assert "outcome" not in brief.head
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_it_fits_a_terminal_and_is_plain_in_a_pipe(
+    tmp_path: Path, runs: Writer, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    long = {"relabel.enabled": True, "relabel.margin": 0.5, "partner": "any"}
+    for seed in (0, 1):
+        runs(method="rul", seed=seed, overrides=long, accuracy=0.8 + 0.01 * seed)
+    (brief,) = briefs(load([tmp_path / "runs"]))
+    monkeypatch.setenv("COLUMNS", str(columns))
+    plain = terminal.table(brief.head, brief.rows, brief.title, WRAPS, MEASURED)
+    assert "\x1b" not in plain and len(plain.splitlines()) == 3 and "relabel.margin=0.5)" in plain
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    fitted = re.sub("\x1b[^m]*m", "", terminal.table(brief.head, brief.rows, brief.title, WRAPS, MEASURED))
+    assert max(map(len, fitted.splitlines())) <= columns and "80.50 ± 0.71" in fitted
+
+
+def test_files_are_named_once_and_pictures_counted() -> None:
+    out = Path("out")
+    paths = [out / "table1.md", out / "table1.csv", out / "figures.md", out / "figures/a.png", out / "figures/a.pdf"]
+    text = terminal.files([*paths, out / "runs.csv"])
+    assert text.splitlines() == [
+        "out/table1.md (and .csv)", "out/figures.md", "out/runs.csv", "out/figures: 2 pictures",
+    ]  # fmt: skip
