@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 
@@ -140,7 +141,9 @@ def test_seeds_are_outermost_so_a_table_fills_evenly(specs):
 
 def test_finished_runs_are_skipped_and_forced_ones_are_not(specs, tmp_path, monkeypatch):
     first, second = specs("rul", "dul")
-    monkeypatch.setattr("benchmarks.store.run_folder.RunFolder.done", lambda folder: first.run_id in folder.path.name)
+    record = SimpleNamespace(provenance={})
+    finished = "benchmarks.store.run_folder.RunFolder.finished"
+    monkeypatch.setattr(finished, lambda folder: record if first.run_id in folder.path.name else None)
     store = Store(tmp_path)
     split = make_todo([first, second], store)
     assert split.done == (first,) and split.todo == (second,)
