@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from benchmarks.plan import suite as suites
 from common.files import atomic_write
 from common.registry import unknown
-from reports.paper import numbers
 from reports.paper.tables import TABLES
 
 if TYPE_CHECKING:
     from reports.runs.frame import Loaded
-    from reports.runs.select import Selection
     from reports.tables.table import Table
 
 OVERVIEWS = ("summary", "uncertainty", "calibration")
@@ -103,13 +101,15 @@ def _write(path: Path, text: str) -> Path:
 def _tables(
     chosen: Sequence[str], loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None, prefix: str
 ) -> Iterator[Table]:
+    from reports.runs.select import select
     from reports.tables import summary as overview
     from reports.tables import uncertainty
     from reports.tables.table import build_table
 
     for name in chosen:
         if name in TABLES:
-            yield build_table(TABLES[name], _selection(name, loaded, recipe, datasets), loaded, prefix)
+            suite = suites.load(TABLES[name].suite)
+            yield build_table(TABLES[name], select(loaded.runs, suite, datasets, recipe), loaded, prefix)
     if "summary" in chosen:
         yield overview.runs_table(loaded, datasets, recipe)
     if {"uncertainty", "calibration"} & set(chosen):
@@ -118,14 +118,3 @@ def _tables(
             yield uncertainty.uncertainty_table(parts, loaded)
         if "calibration" in chosen:
             yield uncertainty.calibration_table(parts, loaded)
-
-
-def _selection(name: str, loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None) -> Selection:
-    """The runs of a paper's table. One that quotes other systems' numbers is of its own data set and of no other."""
-    from reports.runs.select import select
-
-    suite = suites.load(TABLES[name].suite)
-    found = select(loaded.runs, suite, datasets, recipe)
-    if datasets is None and numbers.quoted(name) and {*suite.datasets, suite.stand_in}.isdisjoint(found.datasets):
-        return select(loaded.runs, suite, suite.datasets, recipe)
-    return found

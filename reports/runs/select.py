@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.plan.suite import Arm, Suite
 from common import dotted
+from reports.paper import numbers
 from reports.runs.frame import value_label
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ def _shown(suite: Suite, asked: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     stands_in = own.isdisjoint(shown) and suite.stand_in in (own if shown else found)
     if stands_in and suite.stand_in is not None:
         shown = (*shown, suite.stand_in)
-    return shown or tuple(sorted(found)) or suite.datasets
+    # A table that quotes other systems' numbers is of its own data set and of no other.
+    others = () if numbers.quoted(suite.name) else tuple(sorted(found))
+    return shown or others or suite.datasets
 
 
 def _in_suite(runs: pd.DataFrame, suite: Suite) -> pd.Series:

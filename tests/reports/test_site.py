@@ -215,7 +215,7 @@ def test_a_damaged_history_leaves_the_run_page_whole(tmp_path: Path, runs: Write
 def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
     runs(method="scn", seed=0)
     base = tmp_path / "runs" / "faces"
-    failed = base / "dul" / "noise-0.20" / "seed-1-0badf00d"
+    failed = base / "dul" / "noise-0.20" / "seed-0-0badf00d"
     failed.mkdir(parents=True)
     (failed / "failure.json").write_text(json.dumps({"message": "Diverged: loss", "traceback": "Traceback X"}))
     running = base / "dul" / "noise-0.10" / "seed-0-0badf00e"
@@ -223,7 +223,7 @@ def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
     (running / "progress.json").write_text(json.dumps({"epoch": 3, "epochs": 8}))
     assert Lease.take(running, 0)
     (base / "baseline" / "noise-0.10" / "seed-0-0badf00a").mkdir(parents=True)
-    (write(tmp_path / "runs", method="baseline", seed=1) / "record.json").write_text('{"schema_version": 0}')
+    (write(tmp_path / "runs", method="baseline", noise=0.2) / "record.json").write_text('{"schema_version": 0}')
     pages = site(tmp_path)
     cells = row(pages["index.html"], "table1").split()
     size = int(cells[-1])
@@ -237,11 +237,10 @@ def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
 def test_an_unfinished_run_counts_for_the_arm_and_set_up_it_names(tmp_path: Path, runs: Writer) -> None:
     runs(method="scn", seed=0)
     states = {"rul": {"relabel.enabled": True}, "no arm": {"relabel.margin": 0.5}}
-    for seed, overrides in enumerate(states.values()):
-        spec = json.loads((write(tmp_path / "other", seed=seed, overrides=overrides) / "record.json").read_text())[
-            "spec"
-        ]
-        folder = tmp_path / "runs" / "faces" / "rul" / "noise-0.10" / f"seed-{seed}-0badf00d"
+    for noise, overrides in zip((0.1, 0.2), states.values(), strict=True):
+        record = write(tmp_path / "other", noise=noise, overrides=overrides) / "record.json"
+        spec = json.loads(record.read_text())["spec"]
+        folder = tmp_path / "runs" / "faces" / "rul" / f"noise-{noise:.2f}" / "seed-0-0badf00d"
         folder.mkdir(parents=True)
         (folder / "spec.json").write_text(json.dumps(spec))
         (folder / "failure.json").write_text(json.dumps({"message": "Diverged", "traceback": "Traceback"}))
