@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import joblib
 
-import methods
 from benchmarks.cli.progress_bar import ProgressBar
+from benchmarks.cli.remarks import remarks
 from benchmarks.cli.request import from_flags
-from benchmarks.launch import disk
 from benchmarks.launch.concurrency import capacity
 from benchmarks.launch.devices import devices, parts
 from benchmarks.launch.estimate import LoadedSplits
@@ -40,7 +38,6 @@ from benchmarks.train.build import check_backbones
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 from common.text import printable
-from datasets.noise import add_noise
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -175,7 +172,6 @@ class Session:
         store = Store(self.context.runs)
         splits = self._load_data()
         check_backbones(self.specs, splits)
-        notes = self._data_notes(splits)
         data = {key: (part.train.fingerprint, part.test.fingerprint) for key, part in splits.items()}
         here = (data, self.context.provenance["plugins"])
         todo = make_todo(self.specs, store, force=self.force, here=here)
@@ -183,8 +179,8 @@ class Session:
         new = self._unqueued(todo.todo)
         if self.published and new:
             print(self._default_recipe(executor, new, splits))
-        remarks = [*todo.remarks, *self._of_methods(splits), *notes, *self._disk(new, splits)]
-        self._print(todo, len(todo.todo) - len(new), remarks)
+        notes = remarks(self.specs, new, splits, self.context, self.jobs or joblib.cpu_count())
+        self._print(todo, len(todo.todo) - len(new), [*todo.remarks, *notes])
         if new:
             print(executor.announce(new, executor.estimate(new, splits)), flush=True)
         if self.dry_run:
@@ -252,39 +248,17 @@ class Session:
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
         return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
 
-    def _data_notes(self, splits: LoadedSplits) -> dict[str, None]:
-        """What a reader of the numbers must know of the data, each once. Raises UserError where labels do not fit."""
-        notes = dict.fromkeys(note for loaded in splits.values() for note in loaded.notes)
-        for name, size, kind in dict.fromkeys((s.dataset, s.recipe.image_size, s.noise.kind) for s in self.specs):
-            noisy = add_noise(splits[name, size].train, self.context.sources.noise_kind(kind), 0.0, seed=0)
-            notes |= dict.fromkeys(noisy.notes)
-        return notes
-
-    def _print(self, todo: Todo, queued: int, remarks: Sequence[str]) -> None:
+    def _print(self, todo: Todo, queued: int, notes: Sequence[str]) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")
         print(f", {len(todo.partial)} to go on from a checkpoint" if todo.partial else "", end="")
         print(f", {queued} queued or running already" if queued else "", flush=True)
-        for remark in remarks:
-            print(f"note: {remark}")
+        for note in notes:
+            print(f"note: {note}")
         if self.dry_run:
             for spec in todo.todo:
                 print(
                     f"  {spec}  {spec.recipe.name}, {spec.recipe.epochs} epochs, {spec.recipe.backbone}  {spec.folder}"
                 )
-
-    def _of_methods(self, splits: LoadedSplits) -> Iterator[str]:
-        """What the methods themselves have to say of these data."""
-        classes = {dataset: len(part.train.class_names) for (dataset, _), part in splits.items()}
-        for spec in {(s.dataset, s.method, json.dumps(s.config)): s for s in self.specs}.values():
-            method = METHODS.load(spec.method)
-            config = methods.validate_config(spec.method, method, spec.config)
-            if warning := method.warning(config, classes[spec.dataset]):
-                yield f"{spec.dataset}, {spec.method}: {warning}"
-
-    def _disk(self, new: Sequence[RunSpec], splits: LoadedSplits) -> list[str]:
-        """A warning where the runs may not fit on the disk."""
-        warning = disk.warning(new, splits, self.context.runs, self.jobs or joblib.cpu_count()) if new else ""
-        return [warning] if warning else []
 
     def _sum_up(self, outcome: RunsOutcome, store: Store) -> int:
         print(f"{len(outcome.done)} runs done, {len(outcome.failed)} failed; records under {store.root}")
