@@ -1,4 +1,4 @@
-"""What the user should know of a plan before it runs, beside what `launch.todo` knows: of data, methods and the disk."""
+"""What a user should know of a plan before it runs, beside what `launch.todo` knows: of data, methods and disk."""
 
 from __future__ import annotations
 
