@@ -46,11 +46,23 @@ def draw_all(
     found = list(panels(loaded, recipe, datasets))
     # A process takes seconds to start, which a panel or two are not worth.
     jobs = min(cpu_count(), len(found)) if len(found) > 3 else 1
-    for drawn in Parallel(n_jobs=jobs, batch_size=1)(delayed(draw_panel)(panel, out) for panel in found):
+    for drawn in Parallel(n_jobs=jobs, batch_size=1)(delayed(_panel)(panel, out) for panel in found):
         yield from drawn
     if len(loaded.runs):
         with _drawing():
             yield from _ranks(loaded, out, recipe, datasets)
+
+
+def _panel(panel: Panel, out: Path) -> list[Drawn]:
+    """The figures of a panel: those on disk where nothing has changed since they were drawn, else drawn now."""
+    from reports.figures import reuse
+
+    def draw() -> reuse.Listed:
+        return [(one.name, one.title, one.caption, [str(path) for path in one.paths]) for one in draw_panel(panel, out)]
+
+    memory = out / ".cache" / f"panel-{_safe(panel.dataset)}-noise-{_safe(panel.noise)}.json"
+    listed = reuse.kept(memory, reuse.key(panel), draw)
+    return [Drawn(name, title, caption, tuple(map(Path, files))) for name, title, caption, files in listed]
 
 
 def draw_panel(panel: Panel, out: Path) -> list[Drawn]:

@@ -194,6 +194,26 @@ def test_tsne_is_released_or_cached_and_a_damaged_cache_is_made_anew(tmp_path: P
     assert np.allclose(_points({}, features, tmp_path), first)
 
 
+def test_figures_are_drawn_again_only_if_something_changed(tmp_path: Path, runs: Writer) -> None:
+    folder = runs(noise=0.0)
+    add(folder)
+    picture = tmp_path / "out" / "figures" / "uncertainty-histogram-faces-noise-0.png"
+
+    def drawn() -> tuple[int, bytes]:
+        build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+        return picture.stat().st_mtime_ns, picture.read_bytes()
+
+    first = drawn()
+    assert drawn() == first
+    picture.write_bytes(b"spoilt")
+    again = drawn()
+    assert again[0] != first[0] and again[1] == first[1]
+    next((tmp_path / "out" / ".cache").glob("panel-*.json")).write_text("{")
+    assert drawn()[1] == first[1]
+    add(folder, **arrays(5))
+    assert drawn()[1] != first[1]
+
+
 def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
     runs(method="dul")
     (runs(method="rul") / "predictions.npz").write_bytes(b"PK\x03\x04")
