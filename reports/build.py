@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reports.runs.select import Selection
     from reports.tables.table import Table
 
-OVERVIEWS = ("summary", "uncertainty", "calibration")
+OVERVIEWS = ("summary", "uncertainty", "calibration", "wrong-labels")
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
@@ -112,12 +112,16 @@ def _tables(
             yield build_table(TABLES[name], _selection(name, loaded, recipe, datasets), loaded, prefix)
     if "summary" in chosen:
         yield overview.runs_table(loaded, datasets, recipe)
-    if {"uncertainty", "calibration"} & set(chosen):
+    if {"uncertainty", "calibration", "wrong-labels"} & set(chosen):
         parts = uncertainty.scored(loaded, datasets, recipe)
         if "uncertainty" in chosen:
             yield uncertainty.uncertainty_table(parts, loaded)
         if "calibration" in chosen:
             yield uncertainty.calibration_table(parts, loaded)
+        if "wrong-labels" in chosen:
+            from reports.tables.label_errors import label_error_table
+
+            yield label_error_table(parts, loaded)
 
 
 def _selection(name: str, loaded: Loaded, recipe: str | None, datasets: Sequence[str] | None) -> Selection:

@@ -48,6 +48,12 @@ def quoted(table: str) -> dict[str, float]:
     return dict(contents().get(table, {}).get("quoted", {}))
 
 
+def gives(dataset: str, setting: str) -> bool:
+    """Whether the paper says which value a recipe's setting has on this data set, in its words or by reference."""
+    protocol = contents()["protocol"]
+    return dataset in protocol["by_reference"] or (dataset in protocol["described"] and setting in protocol["given"])
+
+
 # Which data set a table without a data set level speaks of (the titles in numbers.toml say so).
 _SINGLE = {"table3": "rafdb", "table4": "fer2013", "table5": "rafdb"}
 
