@@ -86,6 +86,10 @@ def build(
         claims = document(loaded)
         if REPRODUCTION in chosen:
             written.append(_write(out / f"{REPRODUCTION}.md", claim_text.markdown(claims)))
+        if {REPRODUCTION, SITE} & set(chosen):
+            from reports.figures.make import make_forest
+
+            written += make_forest(claims, out)
         if SITE in chosen:
             from reports.site.make import make_site
 

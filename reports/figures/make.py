@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
+from reports.figures.forest import Tested, forest
 from reports.figures.panels import Draw, Drawing, Panel, panels
 from reports.runs.frame import Loaded
 
@@ -139,6 +140,18 @@ def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
     with atomic_write(pdf, "wb") as file:
         FigureCanvasPdf(figure).print_pdf(file, metadata={"CreationDate": None, "Producer": None})
     return png, pdf
+
+
+def make_forest(document: Tested, out: Path) -> tuple[Path, ...]:
+    """Draw the forest plot of the document of claims as `out/figures/forest.png`; where nothing is tested an old one
+    goes."""
+    with _drawing():
+        drawn = forest(document)
+        if drawn is not None:
+            return save(drawn, out / "figures" / "forest")
+    for suffix in (".png", ".pdf"):
+        (out / "figures" / f"forest{suffix}").unlink(missing_ok=True)
+    return ()
 
 
 def make_figures(

@@ -152,7 +152,8 @@ def calibration_table(parts: Scored, loaded: Loaded) -> Table:
         rows=tuple(rows),
         caption=(
             "Mean ± standard deviation over seeds, last epoch. ECE: 15 bins of equal width; adaptive: of equally many "
-            "images. Brier: summed over classes. Relabelling, in the last epoch that changed labels: precision = share "
+            "images. Brier: summed over classes. Relabelling, in the last epoch that changed labels: precision = "
+            "share "
             "of changed labels that are now right, recall = share of wrong labels that are now right.",
             *scored_evidence(parts),
         ),
