@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "figures.json"
+FOREST = "forest"
 DPI = 200
 
 
@@ -143,15 +144,37 @@ def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
 
 
 def make_forest(document: Tested, out: Path) -> tuple[Path, ...]:
-    """Draw the forest plot of the document of claims as `out/figures/forest.png`; where nothing is tested an old one
-    goes."""
+    """Draw the forest plot of the document of claims as `out/figures/forest.png` and list it first.
+
+    Where nothing is tested, one of before goes.
+    """
+    listed = _listed(out)
+    others = [one for one in listed if one["name"] != FOREST]
     with _drawing():
-        drawn = forest(document)
-        if drawn is not None:
-            return save(drawn, out / "figures" / "forest")
+        drawing = forest(document)
+        if drawing is not None:
+            paths = save(drawing, out / "figures" / FOREST)
+            caption = "Every tested comparison with its 95 % interval; the claims have the numbers."
+            entry = {"name": FOREST, "title": "What was tested", "caption": caption, "drawn": True}
+            _list(out, [entry, *others])
+            return paths
     for suffix in (".png", ".pdf"):
-        (out / "figures" / f"forest{suffix}").unlink(missing_ok=True)
+        (out / "figures" / f"{FOREST}{suffix}").unlink(missing_ok=True)
+    if len(others) < len(listed):
+        _list(out, others)
     return ()
+
+
+def _listed(out: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads((out / "figures" / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
+
+
+def _list(out: Path, figures: Sequence[dict[str, Any]]) -> None:
+    with atomic_write(out / "figures" / MANIFEST) as file:
+        json.dump(list(figures), file, indent=1)
 
 
 def make_figures(
@@ -160,6 +183,5 @@ def make_figures(
     """Draw everything below `out/figures` and list it in `out/figures/figures.json`, for the site."""
     every = list(draw_all(loaded, out, recipe, datasets))
     listed = [{"name": i.name, "title": i.title, "caption": i.caption, "drawn": bool(i.paths)} for i in every]
-    with atomic_write(out / "figures" / MANIFEST) as file:
-        json.dump(listed, file, indent=1)
+    _list(out, listed)
     return every

@@ -194,7 +194,13 @@ def tables(text: str) -> Iterator[tuple[int, str, list[list[str]]]]:
             recipe = block.split("**Recipe ")[1].partition(".**")[0] if block.startswith("**Recipe ") else recipe
             if block.startswith("|"):
                 lines = [line.strip("| ").split(" | ") for line in block.strip().splitlines()]
-                clean = [[field.replace("\\_", "_").replace("&lt;", "<") for field in line] for line in lines]
+                clean = [
+                    [
+                        field.replace("\\_", "_").replace("&lt;", "<").replace("\\[", "[").replace("\\]", "]")
+                        for field in line
+                    ]
+                    for line in lines
+                ]
                 yield int(section.partition(",")[0]), recipe, [clean[0], *clean[2:]]
 
 
