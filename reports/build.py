@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.runs.frame import Loaded
     from reports.tables.table import Table
 
-OVERVIEWS = ("summary", "uncertainty", "calibration")
+OVERVIEWS = ("summary", "uncertainty", "calibration", "wrong-labels")
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
@@ -84,6 +84,10 @@ def build(
         claims = document(loaded)
         if REPRODUCTION in chosen:
             written.append(_write(out / f"{REPRODUCTION}.md", claim_text.markdown(claims)))
+        if {REPRODUCTION, SITE} & set(chosen):
+            from reports.figures.make import make_forest
+
+            written += make_forest(claims, out)
         if SITE in chosen:
             from reports.site.make import make_site
 
@@ -112,9 +116,13 @@ def _tables(
             yield build_table(TABLES[name], select(loaded.runs, suite, datasets, recipe), loaded, prefix)
     if "summary" in chosen:
         yield overview.runs_table(loaded, datasets, recipe)
-    if {"uncertainty", "calibration"} & set(chosen):
+    if {"uncertainty", "calibration", "wrong-labels"} & set(chosen):
         parts = uncertainty.scored(loaded, datasets, recipe)
         if "uncertainty" in chosen:
             yield uncertainty.uncertainty_table(parts, loaded)
         if "calibration" in chosen:
             yield uncertainty.calibration_table(parts, loaded)
+        if "wrong-labels" in chosen:
+            from reports.tables.label_errors import label_error_table
+
+            yield label_error_table(parts, loaded)

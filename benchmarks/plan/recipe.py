@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.plan import recipe_file
+from benchmarks.plan.recipe_file import RecipeFile
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from common.registry import unknown
@@ -134,3 +135,10 @@ def load(name: str, dataset: str, method: str | None = None, /, **changes: Any) 
         if wrong.place.partition(".")[0] == "augment":
             what = str(problem_of(error, values["augment"]))
         raise UserError(printable(f"recipe '{name}' for '{dataset}': {what}")) from None
+
+
+def verdicts(name: str) -> recipe_file.Verdicts:
+    """What numbers of a recipe's runs may say; of a recipe that is not at hand (a user's own file): "setting"."""
+    if name not in RECIPES.names():
+        return "setting"
+    return RECIPES.validated(name, RecipeFile).verdicts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,24 +13,30 @@ from common.registry import unknown
 from datasets.registry import DATASETS
 
 Values = dict[str, Any]
+Verdicts = Literal["reproduction", "setting", "none"]
 METHODS = "methods"  # the key of the tables of single methods
 
 
 class RecipeFile(BaseModel):
-    """Values of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`."""
+    """Values of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`.
+
+    verdicts: what a number of such a run may say: whether the paper is reproduced, whether a claim holds in this
+    setting, or nothing. It is no part of a run's identity.
+    """
 
     model_config = ConfigDict(frozen=True, extra="allow")
     __pydantic_extra__: dict[str, Values] = Field(init=False)
 
     title: str
     extends: str | None = None
+    verdicts: Verdicts = "setting"
     default: Values = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_data_sets(self) -> Self:
         for name in self.__pydantic_extra__:
             if name not in DATASETS:
-                raise ValueError(str(unknown("table", f"[{name}]", ["extends", "default", *DATASETS])))
+                raise ValueError(str(unknown("table", f"[{name}]", ["extends", "verdicts", "default", *DATASETS])))
         return self
 
     def table(self, dataset: str, method: str | None) -> Values:

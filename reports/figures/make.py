@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
+from reports.figures.forest import Tested, forest
 from reports.figures.panels import Draw, Drawing, Panel, panels
 from reports.runs.frame import Loaded
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 MANIFEST = "figures.json"
+FOREST = "forest"
 DPI = 200
 
 
@@ -153,12 +155,45 @@ def save(figure: Figure, stem: Path) -> tuple[Path, ...]:
     return png, pdf
 
 
+def make_forest(document: Tested, out: Path) -> tuple[Path, ...]:
+    """Draw the forest plot of the document of claims as `out/figures/forest.png` and list it first.
+
+    Where nothing is tested, one of before goes.
+    """
+    listed = _listed(out)
+    others = [one for one in listed if one["name"] != FOREST]
+    with _drawing():
+        drawing = forest(document)
+        if drawing is not None:
+            paths = save(drawing, out / "figures" / FOREST)
+            caption = "Every tested comparison with its 95 % interval; the claims have the numbers."
+            entry = {"name": FOREST, "title": "What was tested", "caption": caption, "drawn": True}
+            _list(out, [entry, *others])
+            return paths
+    for suffix in (".png", ".pdf"):
+        (out / "figures" / f"{FOREST}{suffix}").unlink(missing_ok=True)
+    if len(others) < len(listed):
+        _list(out, others)
+    return ()
+
+
+def _listed(out: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads((out / "figures" / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
+
+
+def _list(out: Path, figures: Sequence[dict[str, Any]]) -> None:
+    with atomic_write(out / "figures" / MANIFEST) as file:
+        json.dump(list(figures), file, indent=1)
+
+
 def make_figures(
     loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
 ) -> list[Drawn]:
     """Draw everything below `out/figures` and list it in `out/figures/figures.json`, for the site."""
     every = list(draw_all(loaded, out, recipe, datasets))
     listed = [{"name": i.name, "title": i.title, "caption": i.caption, "drawn": bool(i.paths)} for i in every]
-    with atomic_write(out / "figures" / MANIFEST) as file:
-        json.dump(listed, file, indent=1)
+    _list(out, listed)
     return every

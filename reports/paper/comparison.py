@@ -1,28 +1,26 @@
-"""What a claim of the paper comes down to: one number of a method against another."""
+"""What a claim comes down to: one number of a method against another."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-LITTLE = 1.1  # the most that counts as "little or no" extra cost: the bound is ours, the words are the paper's
-
 
 @dataclass(frozen=True)
 class Side:
-    """An arm's measure, under the noise of the cell or under one of its own."""
+    """An arm's measure."""
 
     arm: str
     measure: str = "accuracy"
-    level: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`a` minus `b` (or minus nothing), which the claim needs to be above zero, or below where `sign` is -1.
+    """`a` minus `b` (or `a` itself, against zero), claimed to be above zero, or below where `sign` is -1; cell by cell.
 
-    kind: "difference"; "trend", whether the difference grows with the noise, in points per 10 points of noise; "ratio",
-    whether `a` is at most LITTLE times `b`. Only those that `decides` count for the claim's verdict.
+    kind: "trend": how much it grows, in points per 10 points of noise, a data set at a time; "ratio": a over b, shown
+    and not tested. less: the (data set, noise) of another cell, whose difference is subtracted; "" is that of the cell.
+    datasets, levels: the cells that it is of, all of the claim's if empty. settled: why no test is needed.
     """
 
     text: str
@@ -30,10 +28,17 @@ class Comparison:
     b: Side | None = None
     sign: int = 1
     kind: Literal["difference", "trend", "ratio"] = "difference"
-    decides: bool = True
-    only: tuple[str, ...] = ()  # the noises it is of, all of the claim's if empty
+    less: tuple[str, str] | None = None
+    datasets: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    settled: str = ""
 
     @property
     def sides(self) -> tuple[Side, ...]:
         """What is compared."""
         return (self.a,) if self.b is None else (self.a, self.b)
+
+    @property
+    def same_network(self) -> bool:
+        """Whether two numbers of one run are compared, e.g. by its own score and by the free one."""
+        return self.b is not None and self.a.arm == self.b.arm

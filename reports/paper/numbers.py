@@ -48,6 +48,27 @@ def quoted(table: str) -> dict[str, float]:
     return dict(contents().get(table, {}).get("quoted", {}))
 
 
+def measured(table: str, row: str, measure: str, dataset: str, level: str) -> PaperNumber | None:
+    """The paper's number of a measure under a noise ("10"; "0" for clean labels), or None where the table has none.
+
+    measure: "accuracy", "at_10" ... after rejection, "rise": what rejecting 30 % adds.
+    """
+    if measure == "rise":
+        high, low = (measured(table, row, name, dataset, level) for name in ("at_30", "accuracy"))
+        return None if high is None or low is None else PaperNumber(high.mean - low.mean)
+    noisy = table == "table1"
+    rate = 0 if measure == "accuracy" else int(measure.removeprefix("at_")) if measure.startswith("at_") else None
+    if rate is None or noisy is (level == "0") or not level.isdigit() or (noisy and rate):
+        return None
+    return lookup(table, dataset, row, int(level) if noisy else rate)
+
+
+def gives(dataset: str, setting: str) -> bool:
+    """Whether the paper says which value a recipe's setting has on this data set, in its words or by reference."""
+    protocol = contents()["protocol"]
+    return dataset in protocol["by_reference"] or (dataset in protocol["described"] and setting in protocol["given"])
+
+
 # Which data set a table without a data set level speaks of (the titles in numbers.toml say so).
 _SINGLE = {"table3": "rafdb", "table4": "fer2013", "table5": "rafdb"}
 

@@ -38,8 +38,8 @@ STAND_INS = {"faces": "embedded drawn faces", "digits": "embedded scanned digits
 
 _FREE = (
     "own: images rejected by the method's own uncertainty; by 1 − max softmax: by that of the same logits, which costs "
-    "nothing and which the paper does not show. A learned uncertainty that does not beat it is of no use. "
-    "* = the two differ significantly (paired over seeds, Holm-corrected over the data set's cells, 5 %)."
+    "nothing and which the paper does not show. A learned uncertainty that is not above it adds nothing for rejection. "
+    "* = the two differ (each run against itself; 95 % intervals that hold for all cells of a rate)."
 )
 
 TABLES = {

@@ -6,70 +6,126 @@ from collections.abc import Iterator
 
 from reports.paper.claims import Claim
 from reports.render.markdown import escape_markdown
+from reports.stats.outcome import MARGIN
 from reports.tables.claims_document import ClaimResult, Document
-from reports.tables.claims_grids import Grid
+from reports.tables.claims_grids import HEAD, Grid, finding_rows
+
+ROWS = 3  # of a section's table; the appendix has all
 
 HOW = (
-    "Every number is of the last epoch and comes from the stored records; mean ± standard deviation, n in brackets. "
-    "A comparison pairs two runs of the same data set, noise and seed, and is tested over all pairs together "
-    "(two-sided paired t test unless the claim names another), Holm-corrected over the claim's deciding rows and over "
-    "its others, 5 %. Cells of one seed are not independent of each other (same initialisation, nested noise), so "
-    "these tests are lenient; the test that is not, over seeds alone (each the mean of its cells, not corrected), "
-    "stands beside them: with three seeds it finds large differences only. "
-    "Verdict: holds, does not hold (significantly the other way), cannot be told (not significant). A claim holds "
-    "where all its deciding rows do, and does not where one of them does not; rows marked ° do not decide."
-)
-
-NO_PAPER = (
-    "No run here is of the published schedule (recipe paper): what does not hold may be the doing of the schedule or "
-    "the network. The commands below with --recipe paper make those runs; they are made for a GPU."
+    "Every number is of the last epoch and is read from the stored records; none is chosen on the test set.",
+    "A comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
+    "One model for all cells of a comparison: method in cell, with the seed at random, one variance for all unless "
+    "they differ. Seeds of a cell share flipped labels, those of a method its first weights.",
+    "Intervals are 95 %, over seeds and, where predictions are stored, test images; they hold for all comparisons of "
+    "one measure in a claim together.",
+    f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
+    "undecided: neither, with the smallest difference that these runs find with 80 % power.",
+    "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
+    "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests.",
+    "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
+    "stands –.",
+    "Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself.",
+    "What cannot be below zero, and times of runs that share a machine, are described and not tested.",
 )
 
 
 def introduction(whole: Document) -> list[str]:
-    """How the numbers came about, before any of them."""
-    published = any(part.recipe == "paper" for entry in whole.entries for part in entry.parts)
-    return [HOW, *whole.evidence, *([] if published else [NO_PAPER])]
+    """How the numbers came about."""
+    return [*HOW, *whole.evidence]
+
+
+def quoted(claim: Claim) -> str:
+    """The paper's words and where they stand."""
+    return f"“{claim.quote}” ({claim.where})" if claim.quote else f"{claim.where[0].upper()}{claim.where[1:]}."
+
+
+def paragraph(entry: ClaimResult) -> str:
+    """A claim's words, what it is about, and why it is not tested where it is not."""
+    parts = [quoted(entry.claim), entry.claim.remark]
+    if not entry.parts:
+        parts.append("Not tested: there are no finished runs of it.")
+    for part in entry.parts:
+        if not part.allowed:
+            parts.append(f"Not tested (recipe {part.recipe}).")
+        elif not part.findings and entry.claim.comparisons:
+            parts.append(f"Not tested: runs of recipe {part.recipe} lack what is compared.")
+        apart = sorted({one.comparison.text for one in part.findings if one.agree is not None and one.agree < 0.05})
+        if apart:
+            parts.append(f"The cells of recipe {part.recipe} disagree on {'; '.join(apart)}: each stands for itself.")
+    return " ".join(text for text in parts if text)
+
+
+def table(entry: ClaimResult, limit: int | None = None) -> Grid | None:
+    """A claim's findings under all recipes; the first of them with a limit."""
+    rows = [row for part in entry.parts for row in finding_rows(part.findings, part.recipe)]
+    return Grid(HEAD, tuple(rows[:limit])) if rows else None
+
+
+def details(entry: ClaimResult) -> Grid | None:
+    """What the appendix says of the tests: standard error, degrees of freedom, p."""
+    rows = [
+        (
+            one.comparison.text, _cell(entry, part.recipe, place), part.recipe, f"{effect.error:.3f}",
+            f"{effect.freedom:.1f}", f"{effect.critical:.2f}", _p(effect.p), _p(one.agree),
+        )
+        for part in entry.parts
+        for place, one in enumerate(part.findings)
+        if one.ruling is not None and (effect := one.ruling.effect).error is not None
+    ]  # fmt: skip
+    head = ("comparison", "cell", "recipe", "error", "degrees of freedom", "critical t", "p", "p that cells agree")
+    return Grid(head, tuple(rows)) if rows else None
+
+
+def _cell(entry: ClaimResult, recipe: str, place: int) -> str:
+    part = next(part for part in entry.parts if part.recipe == recipe)
+    return finding_rows(part.findings, recipe)[place][1]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def markdown(whole: Document) -> str:
     """The document as GitHub Markdown."""
     lines = ["# Reproduction: which of the paper's claims hold", ""]
+    lines += [*(f"- {escape_markdown(text)}" for text in whole.take_home), "", *_grid(whole.summary), ""]
+    lines += ["![What was tested, with intervals](figures/forest.png)", ""] if whole.forest else []
+    lines += ["## How it was measured", *(f"- {escape_markdown(text)}" for text in introduction(whole)), ""]
+    for asked, title in (("paper", "The paper's claims"), ("here", "What the paper does not show")):
+        lines += [f"## {title}", ""]
+        for entry in whole.entries:
+            if entry.claim.asked == asked:
+                lines += [f"### {entry.claim.number}. {escape_markdown(entry.claim.title)}"]
+                lines += [escape_markdown(paragraph(entry)), ""]
+                if found := table(entry, ROWS):
+                    lines += [*_grid(found), ""]
+    lines += ["## Appendix: levels, tests, commands", ""]
     lines += ["Generated by `python bench.py report reproduction`; do not edit.", ""]
-    lines += [line for sentence in introduction(whole) for line in (escape_markdown(sentence), "")]
-    lines += ["| | claim | verdict |", "|---:|---|---|"]
-    lines += [f"| {e.claim.number} | {escape_markdown(e.claim.title)} | {e.verdicts} |" for e in whole.entries]
     for entry in whole.entries:
-        lines += ["", *_claim(entry)]
-    return "\n".join(lines) + "\n"
+        lines += _appendix(entry)
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def quoted(claim: Claim) -> str:
-    """The paper's words and where they stand."""
-    return f"“{claim.quote}” ({claim.where})" if claim.quote else f"Not claimed in words: {claim.where}."
-
-
-def _claim(entry: ClaimResult) -> Iterator[str]:
-    claim = entry.claim
-    yield f"## {claim.number}. {escape_markdown(claim.title)}"
-    yield from ("", f"> {escape_markdown(quoted(claim))}", "")
+def _appendix(entry: ClaimResult) -> Iterator[str]:
     if not entry.parts:
-        yield from ("**not measured**: there are no finished runs to compare.", "")
+        return
+    yield f"### {entry.claim.number}, in full"
+    yield ""
+    for found in (table(entry), details(entry)):
+        if found is not None:
+            yield from (*_grid(found), "")
     for part in entry.parts:
-        yield f"**Recipe {escape_markdown(part.recipe)}: {part.verdict}.** {escape_markdown(part.sentence)}"
-        for table in part.tables:
-            yield from ("", *_grid(table))
-        yield ""
-        yield from (line for text in part.settings for line in (escape_markdown(text), ""))
-        if part.checked:
-            yield from (f"Checked: {escape_markdown(part.checked)}", "")
+        yield from (f"**Recipe {escape_markdown(part.recipe)}.** {escape_markdown(' '.join(part.settings))}", "")
+        if part.levels is not None:
+            yield from (*_grid(part.levels), "")
         yield from ("```", *part.commands, "```", "")
-    if claim.remark:
-        yield escape_markdown(claim.remark)
 
 
-def _grid(table: Grid) -> Iterator[str]:
-    yield "| " + " | ".join(map(escape_markdown, table.head)) + " |"
-    yield "|---|" + "---:|" * (len(table.head) - 1)
-    for row in table.rows:
+def _grid(found: Grid) -> Iterator[str]:
+    yield "| " + " | ".join(map(escape_markdown, found.head)) + " |"
+    yield "|---|" + "---:|" * (len(found.head) - 1)
+    for row in found.rows:
         yield "| " + " | ".join(map(escape_markdown, row)) + " |"

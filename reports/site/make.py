@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.plan.paths import RunPath
 from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
-from reports.render.claims import introduction, quoted
+from reports.render import claims as claim_text
 from reports.runs.completeness import coverage, spec_of, unfinished
 from reports.runs.frame import Loaded, settings_label
 from reports.site.figure_list import figure_list
@@ -49,10 +49,9 @@ def make_site(
         here = f"{table.name}.html"
         site.write(here, table_page(table, links, nav=nav, here=here))
     here = f"{REPRODUCTION}.html"
-    site.write(
-        here,
-        page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction(claims), quoted=quoted),
-    )
+    parts = {name: getattr(claim_text, name) for name in ("paragraph", "table", "details")}
+    introduction = claim_text.introduction(claims)
+    site.write(here, page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction, **parts))
     figures = figure_list(out)
     site.write("figures.html", page("figures.html", nav=nav, here="figures.html", figures=figures, prefix=prefix))
     site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
@@ -72,7 +71,7 @@ def make_site(
             covered,
             roots,
             figures,
-            take_home=getattr(claims, "take_home", ()),
+            take_home=claims.take_home,
             ranks=rank_sentences(loaded, recipe, datasets),
         ),
     )  # last, so that whatever it links to is there

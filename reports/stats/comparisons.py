@@ -1,22 +1,33 @@
-"""Paired comparisons over seeds, noises and data sets: what a claim rests on."""
+"""A claim's comparisons over the runs of one recipe: each cell's effect, what the paper has there, and the outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any, Literal
 
 import numpy as np
 
+from benchmarks.plan.recipe_file import Verdicts
 from benchmarks.plan.suite import Arm
-from reports.paper.comparison import LITTLE, Comparison, Side
+from common.errors import UserError
+from reports.paper.claims import ROWS, Claim
+from reports.paper.comparison import Comparison, Side
+from reports.paper.numbers import measured
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.select import belongs
+from reports.stats.bootstrap import RunKey
+from reports.stats.effects import Point
+from reports.stats.intervals import simultaneous
 from reports.stats.measures import MEASURES
-from reports.stats.statistics import ALPHA, Summary, holm, paired_p, summary, within_slope
+from reports.stats.model import Model
+from reports.stats.outcome import Equivalence, Outcome, Ruling, agreement, equivalence, rule
+from reports.stats.statistics import summary
+from reports.stats.table_model import Value, model_of
+from reports.stats.verdict import allowed
 
-Verdict = Literal["holds", "does not hold", "cannot be told", "not measured"]
+Told = Outcome | Literal["not tested", "described"]
 
 
 @dataclass(frozen=True, order=True)
@@ -29,40 +40,38 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A comparison's numbers. `values` by cell; `center`: mean difference, slope or median ratio over all pairs."""
+class Finding:
+    """A comparison in one cell (of a trend: a data set). All in the measure's units.
+
+    runs: of the side with fewest; paper: the same number of the paper's; reproduced: whether ours equals it; agree: p
+    that the effect is the same in all of the comparison's cells.
+    """
 
     comparison: Comparison
+    cell: Condition
     digits: int
-    cells: Mapping[Condition, Summary]
-    pairs: int
-    favour: int  # pairs (of a trend: seeds) on the claim's side
-    center: float | None
-    spread: float | None
-    p: float | None  # two-sided; adjusted once `judged` has seen all of a claim's outcomes
-    p_seeds: float | None  # the same over seeds alone, each the mean of its cells; not adjusted
-    verdict: Verdict = "not measured"
-
-    @property
-    def sided(self) -> bool:
-        """Whether all pairs together are on the claim's side, significantly or not."""
-        if self.center is None:
-            return False
-        if self.comparison.kind == "ratio":
-            return self.center <= LITTLE
-        return self.comparison.sign * self.center > 0
+    runs: int
+    outcome: Told
+    estimate: float
+    ruling: Ruling | None = None
+    paper: float | None = None
+    reproduced: Equivalence | None = None
+    agree: float | None = None
 
 
 class Values:
-    """The runs of one recipe as numbers: arm, cell, measure -> value by seed."""
+    """The runs of one recipe as numbers: arm, cell, measure -> value by seed. tiers: data set -> what may be said."""
 
     def __init__(self, loaded: Loaded, rows: Sequence[Mapping[str, Any]], arms: Mapping[str, Arm]) -> None:
         self._loaded = loaded
         self._runs: dict[tuple[str, Condition], dict[int, Mapping[str, Any]]] = {}
+        self.tiers: dict[str, Verdicts] = {}
         for row in rows:
             own = ":" in row["noise_kind"]
             level = row["noise_kind"] if own else noise_label(row["noise"], row["noise_kind"])
             cell = Condition(row["dataset"], round(float(row["noise"]), 6), level)
+            if row["dataset"] not in self.tiers:
+                self.tiers[row["dataset"]] = allowed(row["resolved"], row["dataset"], row["method"], row["weights"])
             for name, arm in arms.items():
                 if arm.method == row["method"] and belongs(arm, row["config"], row["overrides"]):
                     self._runs.setdefault((name, cell), {})[int(row["seed"])] = row
@@ -77,11 +86,6 @@ class Values:
 
     def by_seed(self, side: Side, cell: Condition) -> dict[int, float]:
         """seed -> value, without those that are not defined."""
-        if side.level and side.level != cell.level:
-            others = (one for arm, one in self._runs if arm == side.arm and one.dataset == cell.dataset)
-            cell = next((one for one in others if one.level == side.level), cell)
-            if cell.level != side.level:
-                return {}
         read = MEASURES[side.measure].read
         found = {
             seed: float(read(row, self._loaded.scores(row["folder"])))
@@ -90,99 +94,181 @@ class Values:
         return {seed: value for seed, value in sorted(found.items()) if not isnan(value)}
 
 
-def compare(comparison: Comparison, values: Values, cells: Sequence[Condition]) -> Outcome:
-    """Evaluate a comparison over the cells that hold both of its sides."""
-    if comparison.only:
-        cells = [cell for cell in cells if cell.level in comparison.only]
-    if all(side.level for side in comparison.sides):  # noises of their own: once a data set
-        cells = [Condition(dataset, 0.0, "") for dataset in dict.fromkeys(cell.dataset for cell in cells)]
-    pairs: dict[tuple[Condition, int], tuple[float, float]] = {}
+def cells_of(claim: Claim, values: Values) -> list[Condition]:
+    """The claim's cells that there are runs of its arms for."""
+    sides = [side for comparison in claim.comparisons for side in comparison.sides]
+    found = values.cells([side.arm for side in (*sides, *claim.shown)])
+    if not claim.grid:
+        return found
+    return [
+        one for one in found if one.dataset in claim.grid and one.level in (claim.grid[one.dataset] or (one.level,))
+    ]
+
+
+def evaluate(claim: Claim, values: Values) -> list[Finding]:
+    """What a recipe's runs say of a claim, in the order of its comparisons; nothing of data sets without verdicts."""
+    cells = [cell for cell in cells_of(claim, values) if values.tiers[cell.dataset] != "none"]
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    found: list[Finding] = []
+    for one in claim.comparisons:
+        if one.kind == "ratio":
+            found += _ratios(one, values, cells)
+        else:
+            groups.setdefault((one.a.measure, one.b.measure if one.b and one.same_network else ""), []).append(one)
+    for (a, b), members in groups.items():
+        found += _group(claim, members, a, b, values, cells)
+    return sorted(found, key=lambda one: claim.comparisons.index(one.comparison))
+
+
+def _ratios(one: Comparison, values: Values, cells: Sequence[Condition]) -> Iterator[Finding]:
+    assert one.b is not None
     for cell in cells:
-        a = values.by_seed(comparison.a, cell)
-        b = dict.fromkeys(a, 0.0) if comparison.b is None else values.by_seed(comparison.b, cell)
-        pairs |= {(cell, seed): (a[seed], b[seed]) for seed in a if seed in b}
-    digits = MEASURES[comparison.a.measure].digits
-    return _KINDS[comparison.kind](comparison, digits, pairs)
+        a, b = values.by_seed(one.a, cell), values.by_seed(one.b, cell)
+        ratios = [a[seed] / b[seed] for seed in a if b.get(seed)]
+        if ratios:
+            yield Finding(one, cell, 2, len(ratios), "described", float(np.median(ratios)))
 
 
-Pairs = Mapping[tuple[Condition, int], tuple[float, float]]
+def _group(
+    claim: Claim, members: Sequence[Comparison], a: str, b: str, values: Values, cells: Sequence[Condition]
+) -> list[Finding]:
+    """Comparisons of one measure: one model, and intervals that hold for all of them together."""
+    runs = _runs(members, a, b, values, cells)
+    if not runs:
+        return []
+    drawn = [MEASURES[name].drawn for name in ((a, b) if b else (a,))]
+    terms = [(sign, one) for sign, one in zip((1, -1), drawn, strict=False) if one is not None]
+    model = model_of(runs, terms if len(terms) == len(drawn) else ())
+    found: list[Finding] = []
+    family: list[np.ndarray] = []
+    for one in members:
+        for cell, weights in _places(one, model, cells):
+            count = min(model.runs[point] for point, weight in weights.items() if weight)
+            paper = None if b else paper_effect(claim, one, cell, cells)
+            vector = model.vector(weights)
+            estimate = float(vector @ model.means)
+            told: Told = "not tested" if one.settled else "undecided"
+            found.append(Finding(one, cell, MEASURES[a].digits, count, told, estimate, paper=paper))
+            family.append(vector)
+    tested = [place for place, finding in enumerate(found) if not finding.comparison.settled]
+    effects = simultaneous(model, [family[place] for place in tested])
+    for place, effect in zip(tested, effects, strict=True):
+        finding = found[place]
+        ruling = rule(effect, sign=finding.comparison.sign)
+        same = None
+        if finding.paper is not None and values.tiers[finding.cell.dataset] == "reproduction":
+            same = equivalence(model.effect(family[place], images=False), finding.paper)
+        alike = [other.cell for other in found if other.comparison == finding.comparison]
+        agree = _agree(finding.comparison, model, alike)
+        found[place] = replace(finding, ruling=ruling, outcome=ruling.outcome, reproduced=same, agree=agree)
+    return found
 
 
-def _by_cell(pairs: Pairs, value: Callable[[float, float], float]) -> dict[Condition, Summary]:
-    cells = dict.fromkeys(cell for cell, _ in pairs)
-    return {cell: summary([value(*both) for (of, _), both in pairs.items() if of == cell]) for cell in cells}
+def _agree(one: Comparison, model: Model, cells: Sequence[Condition]) -> float | None:
+    if one.kind == "trend" or one.less is not None or one.b is None or one.same_network or len(cells) < 2:
+        return None
+    return agreement(model, one.a.arm, one.b.arm, cells).p
 
 
-def _difference(comparison: Comparison, digits: int, pairs: Pairs) -> Outcome:
-    gaps = {key: a - b for key, (a, b) in pairs.items()}
-    total = summary(list(gaps.values()))
-    favour = sum(comparison.sign * gap > 0 for gap in gaps.values())
-    p = paired_p(gaps, dict.fromkeys(gaps, 0.0))
-    cells = _by_cell(pairs, lambda a, b: a - b)
-    return Outcome(comparison, digits, cells, len(gaps), favour, total.mean, total.sd, p, _over_seeds(gaps))
+def _runs(
+    members: Sequence[Comparison], a: str, b: str, values: Values, cells: Sequence[Condition]
+) -> dict[RunKey, Value]:
+    """(arm, cell, (data set, seed)) -> value; of two scores of one network, their difference in each run."""
+    arms = dict.fromkeys(side.arm for one in members for side in one.sides)
+    result: dict[RunKey, Value] = {}
+    for arm in arms:
+        for cell in cells:
+            first = values.by_seed(Side(arm, a), cell)
+            second = values.by_seed(Side(arm, b), cell) if b else dict.fromkeys(first, 0.0)
+            for seed in first.keys() & second.keys():
+                folder = values.runs(arm, cell)[seed]["folder"]
+                result[arm, cell, (cell.dataset, seed)] = Value(first[seed] - second[seed], folder)
+    return dict(sorted(result.items(), key=lambda item: (list(arms).index(item[0][0]), str(item[0][1:]))))
 
 
-def _over_seeds(gaps: Mapping[tuple[Condition, int], float]) -> float | None:
-    """p of a t test that the mean over a seed's cells is zero; a seed of another data set is another."""
-    parts: dict[Hashable, list[float]] = {}
-    for (cell, seed), gap in gaps.items():
-        parts.setdefault((cell.dataset, seed), []).append(gap)
-    means = {key: float(np.mean(part)) for key, part in parts.items()}
-    return paired_p(means, dict.fromkeys(means, 0.0))
+def _places(
+    one: Comparison, model: Model, cells: Sequence[Condition]
+) -> Iterator[tuple[Condition, dict[Point, float]]]:
+    """The cells that a comparison can be made in, with its weights."""
+    mine = [cell for cell in cells if _within(one, cell)]
+    if one.kind == "trend":
+        for dataset in dict.fromkeys(cell.dataset for cell in mine):
+            part = [cell for cell in mine if cell.dataset == dataset and _known(one, model, cell)]
+            if len({cell.share for cell in part}) > 1:
+                weights = slope([10 * cell.share for cell in part])
+                points = {
+                    point: weight * sign
+                    for cell, weight in zip(part, weights, strict=True)
+                    for point, sign in _signs(one, cell).items()
+                }
+                yield Condition(dataset, 0.0, ""), points
+        return
+    for cell in mine:
+        other = _other(one, cell, cells)
+        if _known(one, model, cell) and (one.less is None or (other is not None and _known(one, model, other))):
+            minus = {point: -weight for point, weight in _signs(one, other).items()} if other is not None else {}
+            yield cell, {**_signs(one, cell), **minus}
 
 
-def _trend(comparison: Comparison, digits: int, pairs: Pairs) -> Outcome:
-    """Slopes over the noise within each (data set, seed): what a seed adds to all its cells does not count."""
-    points: dict[Hashable, list[tuple[float, float]]] = {}
-    for (cell, seed), (a, b) in pairs.items():
-        points.setdefault((cell.dataset, seed), []).append((10 * cell.share, a - b))
-    usable = {key: part for key, part in points.items() if len({x for x, _ in part}) > 1}
-    slope, p = within_slope(list(usable.values()))
-    each = {key: found for key, part in usable.items() if (found := within_slope([part])[0]) is not None}
-    favour = sum(comparison.sign * one > 0 for one in each.values())
-    over_seeds = paired_p(each, dict.fromkeys(each, 0.0))
-    cells, sd = _by_cell(pairs, lambda a, b: a - b), summary(list(each.values())).sd
-    return Outcome(comparison, digits, cells, len(usable), favour, slope, sd, p, over_seeds)
+def slope(places: Sequence[float]) -> list[float]:
+    """The weights of the least-squares slope over these places."""
+    away = np.asarray(places) - np.mean(places)
+    return [float(one) for one in away / (away @ away)]
 
 
-def _ratio(comparison: Comparison, digits: int, pairs: Pairs) -> Outcome:
-    from scipy.stats import wilcoxon
-
-    ratios = {key: a / b for key, (a, b) in pairs.items() if b > 0}
-    logs = {key: float(np.log(ratio / LITTLE)) for key, ratio in ratios.items()}
-    p = float(wilcoxon(list(logs.values())).pvalue) if len(logs) > 1 and any(logs.values()) else None
-    favour = sum(ratio <= LITTLE for ratio in ratios.values())
-    center = float(np.median(list(ratios.values()))) if ratios else None
-    cells = _by_cell({key: pairs[key] for key in ratios}, lambda a, b: a / b)
-    return Outcome(comparison, 2, cells, len(ratios), favour, center, None, p, _over_seeds(logs))
+def _within(one: Comparison, cell: Condition) -> bool:
+    return (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)
 
 
-_KINDS = {"difference": _difference, "trend": _trend, "ratio": _ratio}
+def _signs(one: Comparison, cell: Condition) -> dict[Point, float]:
+    if one.b is None or one.same_network:
+        return {(one.a.arm, cell): 1.0}
+    if one.a.arm == one.b.arm:
+        raise UserError(f"{one.a.arm!r} is compared with itself")
+    return {(one.a.arm, cell): 1.0, (one.b.arm, cell): -1.0}
 
 
-def judged(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes of one claim with verdicts and p, Holm-adjusted over those that decide and over the others."""
-    adjusted: dict[int, float | None] = {}
-    for decides in (True, False):
-        family = [place for place, one in enumerate(outcomes) if one.comparison.decides is decides]
-        adjusted |= dict(zip(family, holm([outcomes[place].p for place in family]), strict=True))
-    return [replace(one, p=adjusted[at], verdict=_verdict(one, adjusted[at])) for at, one in enumerate(outcomes)]
+def _known(one: Comparison, model: Model, cell: Condition) -> bool:
+    return all(point in model.runs for point in _signs(one, cell))
 
 
-def _verdict(outcome: Outcome, p: float | None) -> Verdict:
-    if outcome.center is None:
-        return "not measured"
-    if p is None or p >= ALPHA:
-        return "cannot be told"
-    return "holds" if outcome.sided else "does not hold"
+def _other(one: Comparison, cell: Condition, cells: Sequence[Condition]) -> Condition | None:
+    """The cell whose difference is subtracted."""
+    if one.less is None:
+        return None
+    dataset, level = (wish or own for wish, own in zip(one.less, (cell.dataset, cell.level), strict=True))
+    return next((other for other in cells if (other.dataset, other.level) == (dataset, level)), None)
 
 
-def overall(outcomes: Sequence[Outcome]) -> Verdict:
-    """A claim's verdict: it holds where all that decide hold, and does not where any of them does not."""
-    verdicts = [outcome.verdict for outcome in outcomes if outcome.comparison.decides]
-    known = [verdict for verdict in verdicts if verdict != "not measured"]
-    if not known:
-        return "not measured"
-    if "does not hold" in known:
-        return "does not hold"
-    return "holds" if len(known) == len(verdicts) and set(known) == {"holds"} else "cannot be told"
+def paper_effect(claim: Claim, one: Comparison, cell: Condition, cells: Sequence[Condition] = ()) -> float | None:
+    """The comparison by the paper's own numbers; None where it does not give all of them.
+
+    cells: those that a trend is over; all that the paper has if empty.
+    """
+    if one.kind == "trend":
+        levels = [other.level for other in cells if other.dataset == cell.dataset and _within(one, other)]
+        levels = levels or [level for level in claim.grid.get(cell.dataset, ()) if level != "0"]
+        gaps = [_paper_gap(claim, one, cell.dataset, level) for level in levels]
+        known = [gap for gap in gaps if gap is not None]
+        return float(np.dot(slope([int(x) / 10 for x in levels]), known)) if len(known) == len(gaps) > 1 else None
+    gap = _paper_gap(claim, one, cell.dataset, cell.level)
+    if one.less is None or gap is None:
+        return gap
+    dataset, level = (wish or own for wish, own in zip(one.less, (cell.dataset, cell.level), strict=True))
+    other = _paper_gap(claim, one, dataset, level)
+    return None if other is None else gap - other
+
+
+def _paper_gap(claim: Claim, one: Comparison, dataset: str, level: str) -> float | None:
+    for table in claim.table.split():
+        parts = [measured(table, ROWS[table].get(side.arm, ""), side.measure, dataset, level) for side in one.sides]
+        if all(part is not None for part in parts):
+            numbers = [part.mean for part in parts if part is not None]
+            return numbers[0] - sum(numbers[1:])
+    return None
+
+
+def level_of(values: Values, side: Side, cell: Condition) -> tuple[int, float | None, float | None]:
+    """n, mean and deviation of an arm's measure in a cell."""
+    found = summary(list(values.by_seed(side, cell).values()))
+    return found.n, found.mean, found.sd

@@ -62,7 +62,10 @@ class Likelihood:
             if inverse is None:
                 return None
             weighted = inverse @ self.design
-            project = inverse - weighted @ np.linalg.solve(self.design.T @ weighted, weighted.T)
+            try:
+                project = inverse - weighted @ np.linalg.solve(self.design.T @ weighted, weighted.T)
+            except np.linalg.LinAlgError:  # a variance at the edge of what is one
+                return None
             information = self._information(project)
             if np.linalg.cond(information) > 1e10:
                 return None

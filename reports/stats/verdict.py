@@ -1,49 +1,74 @@
-"""Does a measured cell agree with the published one, and may the two be compared at all?"""
+"""What a run's numbers may say, and whether a measured cell equals the published one."""
 
 from __future__ import annotations
 
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
+from benchmarks.plan.recipe_file import Verdicts
 from common.errors import UserError
+from reports.paper import numbers
 from reports.paper.numbers import PaperNumber
-from reports.stats.statistics import Summary, interval
+from reports.paper.tables import STAND_INS
+from reports.stats.effects import Effect
+from reports.stats.outcome import MARGIN, equivalence
 
 # Recipe fields that say nothing about how a network is trained.
-_LABELS = {"name", "source", "precision"}
+_LABELS = {"name", "source", "precision", "compile", "protocol"}
+_WORDS = {"equivalent": "reproduced", "undecided": "undecided"}
 
 
-def verdict(measured: Summary, published: PaperNumber) -> str:
-    """ "reproduced", "above" or "below"; "one seed" where there is no interval to hold the published number against.
+def allowed(used: Recipe, dataset: str, method: str, weights: object = None) -> Verdicts:
+    """Which verdicts runs of this recipe, as it was used, allow on a data set.
 
-    Reproduced: the published mean lies within our 95 % interval or, where the paper gives a deviation, the two 95 %
-    intervals of the mean overlap.
+    None on a stand-in, and none where values were changed: a recipe's file speaks for its own values only. The paper's
+    schedule without the weights that it starts from speaks of a setting, not of reproduction.
     """
-    if measured.low is None or measured.high is None or measured.mean is None:
-        return "one seed" if measured.n == 1 else ""
-    low = high = published.mean
-    if published.sd is not None:
-        low, high = interval(published.mean, published.sd, published.runs)
-    if measured.low <= high and low <= measured.high:
-        return "reproduced"
-    return "above" if measured.mean > published.mean else "below"
+    if dataset in STAND_INS:
+        return "none"
+    told = recipes.verdicts(used.name)
+    if told == "none" or used.name not in recipes.RECIPES.names():
+        return told
+    if _different(used, recipes.load(used.name, dataset, method if used.protocol == "own" else None)):
+        return "none"
+    started = used.pretrained == "none" or (weights is not None and weights == weights)
+    return told if started else "setting"
+
+
+def _different(used: Recipe, wanted: Recipe) -> list[str]:
+    fields = (field for field in Recipe.model_fields if field not in _LABELS)
+    return [field for field in fields if getattr(used, field) != getattr(wanted, field)]
+
+
+def verdict(measured: Effect, published: PaperNumber, margin: float = MARGIN) -> str:
+    """ "reproduced" (equal to within the margin, by two one-sided tests), "above", "below", "undecided";
+    "one seed" where there is no error to test with. measured: a mean without the images' part, since the paper's test
+    set is the same.
+    """
+    if measured.error is None:
+        return "one seed"
+    error = 0.0 if published.sd is None else published.sd / published.runs**0.5
+    found = equivalence(measured, published.mean, published_error=error, margin=margin)
+    return _WORDS.get(found.outcome) or ("above" if found.difference > 0 else "below")
 
 
 def deviations(used: Recipe, dataset: str) -> list[str]:
-    """How a run's recipe departs from the paper's for this data set: `backbone small (paper: resnet18)` ..."""
+    """How a run's recipe departs from the recipe `paper` for this data set: `backbone small (paper: resnet18)` ...
+
+    Values that the paper does not give are named as the recipe's: `(recipe paper: ...)`.
+    """
     try:
         paper = recipes.load("paper", dataset)
     except UserError:
         return ["there is no recipe 'paper' to compare with"]
     return [
-        _deviation(field, getattr(used, field), getattr(paper, field))
-        for field in Recipe.model_fields
-        if field not in _LABELS and getattr(used, field) != getattr(paper, field)
+        _deviation(field, getattr(used, field), getattr(paper, field), dataset) for field in _different(used, paper)
     ]
 
 
-def _deviation(field: str, used: object, paper: object) -> str:
+def _deviation(field: str, used: object, paper: object, dataset: str) -> str:
     mine, theirs = _short(used), _short(paper)
-    return f"{field} {mine} (paper: {theirs})" if mine != theirs else f"{field} {mine} of other values"
+    whose = "paper" if numbers.gives(dataset, field) else "recipe paper"
+    return f"{field} {mine} ({whose}: {theirs})" if mine != theirs else f"{field} {mine} of other values"
 
 
 def _short(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, STAND_INS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection, command, describe_setup
-from reports.stats.statistics import ALPHA
+from reports.stats.outcome import MARGIN, Outcome
 from reports.tables.cell_results import CellResult, undefined
 
 if TYPE_CHECKING:
@@ -26,14 +27,23 @@ class Note:
 
 
 HOW = (
-    "Mean ± standard deviation over seeds, in per cent, of the last epoch; n = finished runs. Bold: significantly best "
-    "in its column (all pairs of methods, paired t tests over seeds, Holm-corrected, 5 %); ≈: not told apart from the "
-    "best. best-on-test (oracle) takes the epoch that is best on the test set itself, as several papers report: it "
-    "overstates, and has a column of its own."
+    "Mean ± standard deviation over seeds, in per cent, of the last epoch; n = finished runs. best-on-test (oracle) "
+    "takes the epoch that is best on the test set itself, as several papers report: it overstates, and has a column "
+    "of its own."
+)
+MARKS = (
+    "One model over the table (method in cell, seed at random, one variance for all unless they differ) gives the "
+    "marks: bold: best of its column; ≈: not told apart from the best (Tukey's 95 % intervals, over seeds and test "
+    "images). − {control}: the difference, with intervals that hold for the whole column (Dunnett): higher or lower; "
+    "equal: within {margin:g} point; undecided, with the smallest difference that these runs would find."
+)
+SETTING = "The recipe {name} is not the paper's: whatever is told apart here is told apart in this setting."
+NO_VERDICT = (
+    "A demonstration (recipe {name}): its numbers allow no verdict, no comparison and no difference to the paper."
 )
 AGAINST = (
-    "published, difference: the paper's number and ours minus it. Verdict: reproduced = the published mean lies in our "
-    "95 % interval or the two 95 % intervals overlap (with few seeds the intervals are wide)."
+    "published, difference: the paper's number and ours minus it. Verdict: reproduced = equal to within {margin:g} "
+    "point (two one-sided tests, 5 %); above, below: different; undecided: neither can be shown."
 )
 
 
@@ -43,8 +53,16 @@ def caption(definition: Definition, selection: Selection, results: Sequence[Cell
     if warning := _stand_in(definition, selection):
         yield warning
     yield HOW
-    if any(item.published is not None for item in results):
-        yield AGAINST
+    controls = ", ".join(dict.fromkeys(item.control for item in results if item.control))
+    if any(item.mark or item.control for item in results):
+        yield MARKS.format(control=controls or "control", margin=MARGIN)
+    for dataset in selection.datasets:
+        setup = selection.setups.get(dataset)
+        told = {item.allows for item in results if item.dataset == dataset}
+        if setup is not None and told & {"none", "setting"}:
+            yield f"{_label(dataset)}: {(NO_VERDICT if 'none' in told else SETTING).format(name=setup.recipe)}"
+    if any(item.verdict and item.verdict != "not comparable" for item in results):
+        yield AGAINST.format(margin=MARGIN)
     for dataset in selection.datasets:
         setup = selection.setups.get(dataset)
         if setup is None:
@@ -69,7 +87,7 @@ def _stand_in(definition: Definition, selection: Selection) -> str:
     names = ", ".join(_label(name) for name in suite.datasets if name not in selection.datasets)
     return (
         f"A demonstration on {what}, no verdict: {suite.stand_in} stands in for {names}, of which there are no "
-        "finished runs (no data found). The published numbers are shown for reference only."
+        "finished runs (no data found)."
     )
 
 
@@ -135,7 +153,8 @@ def notes(
         yield from _oddities(dataset, mine)
     yield from (Note(note) for note in selection.notes)
     yield from problems(loaded, set(selection.runs()["run_id"]))
-    yield Note(f"Published numbers: {numbers.contents()['source']}.")
+    if any(item.published is not None for item in results):
+        yield Note(f"Published numbers: {numbers.contents()['source']}.")
 
 
 def _missing(dataset: str, selection: Selection, prefix: str) -> Iterator[Note]:
@@ -147,17 +166,22 @@ def _missing(dataset: str, selection: Selection, prefix: str) -> Iterator[Note]:
 
 
 def _own_against_free(dataset: str, results: Sequence[CellResult]) -> Iterator[Note]:
-    """Whether the learned uncertainties are worth more than the free score, in one sentence."""
-    tested = [item for item in results if item.free_p is not None]
-    if not tested:
-        return
-    told = [item for item in tested if item.free_p is not None and item.free_p < ALPHA]
-    better = sum((item.own.mean or 0) > (item.free.mean or 0) for item in told)
-    yield Note(
-        f"{_label(dataset)}: rejecting by the method's own uncertainty is significantly better than by "
-        f"1 − max softmax in {better} of {len(tested)} cells, significantly worse in {len(told) - better}, "
-        f"not told apart in {len(tested) - len(told)}."
-    )
+    """Whether the learned uncertainties add something to the free score, in one sentence."""
+    told = Counter(item.own_less_free.outcome for item in results if item.own_less_free is not None)
+    if told:
+        text = ", ".join(f"{words} in {told[name]}" for name, words in _OWN_LESS_FREE.items() if told[name])
+        yield Note(
+            f"{_label(dataset)}: rejecting by the method's own uncertainty instead of 1 − max softmax, "
+            f"{told.total()} cells: {text}."
+        )
+
+
+_OWN_LESS_FREE: dict[Outcome, str] = {
+    "supported": "better",
+    "opposed": "worse",
+    "equivalent": "the same (adds nothing for rejection)",
+    "undecided": "undecided",
+}
 
 
 def _oddities(dataset: str, results: Sequence[CellResult]) -> Iterator[Note]:

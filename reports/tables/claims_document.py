@@ -3,82 +3,127 @@
 from __future__ import annotations
 
 import shlex
-import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.paper.claims import ARMS, CLAIMS, Claim
 from reports.paper.tables import DATASET_LABELS, STAND_INS
 from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
-from reports.stats.comparisons import Condition, Outcome, Values, Verdict, compare, judged, overall
+from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
 from reports.tables.caption import evidence
-from reports.tables.claims_grids import Grid, comparison_grid, level_grid
+from reports.tables.claims_grids import Grid, counted, level_grid, ours_range, paper_range
+from reports.tables.take_home import take_home
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a person has checked where a claim fails, beside the released records: claim number -> text.
-REMARKS = Path(__file__).parents[1] / "released" / "remarks.toml"
-
 
 @dataclass(frozen=True)
 class RecipeResult:
-    """A claim under one recipe. `outcomes` and `cells` are the numbers behind the tables."""
+    """A claim under one recipe: the findings, the numbers themselves, how they were made.
+
+    compares: whether the claim has comparisons; allowed: whether any of the data sets' runs may be tested.
+    """
 
     recipe: str
-    verdict: Verdict
-    sentence: str
+    compares: bool
+    allowed: bool
+    reproduction: bool
+    findings: tuple[Finding, ...]
+    levels: Grid | None
     settings: tuple[str, ...]
-    tables: tuple[Grid, ...]
     commands: tuple[str, ...]
-    outcomes: tuple[Outcome, ...]
-    checked: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """All findings in short; "not tested" where the recipe allows no verdict or nothing can be compared."""
+        if not self.findings:
+            return "not tested" if self.compares or not self.allowed else "described"
+        told = counted(self.findings)
+        plain = {one.outcome for one in self.findings} <= {"described", "not tested"}
+        return told if self.reproduction or plain else f"{told}, in this setting"
 
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim and what became of it, one part a recipe; no part: nothing was measured."""
+    """A claim and what became of it, one part a recipe; no part: there are no runs."""
 
     claim: Claim
     parts: tuple[RecipeResult, ...]
 
-    @property
-    def verdicts(self) -> str:
-        """For the overview: one verdict a recipe."""
-        if len(self.parts) < 2:
-            return next((part.verdict for part in self.parts), "not measured")
-        return "; ".join(f"{part.recipe}: {part.verdict}" for part in self.parts)
-
 
 @dataclass(frozen=True)
 class Document:
-    """All claims."""
+    """All claims. take_home: five lines; summary: the paper's words, its number, ours, the outcome, the recipe;
+    forest: what is tested, as (claim, recipe, finding)."""
 
+    take_home: tuple[str, ...]
     evidence: tuple[str, ...]
+    summary: Grid
     entries: tuple[ClaimResult, ...]
+    forest: tuple[tuple[int, str, Finding], ...]
 
 
-def document(loaded: Loaded, remarks: Path = REMARKS) -> Document:
-    """Evaluate every claim on all runs there are, each recipe by itself."""
-    checked = _remarks(remarks) if len(loaded.runs) and loaded.runs["released"].all() else {}
-    runs = _comparable(loaded.runs)
+def document(loaded: Loaded) -> Document:
+    """Evaluate every claim on all runs there are, each recipe by itself; stand-ins are no part of it."""
+    runs = _comparable(loaded.runs[~loaded.runs["dataset"].isin(list(STAND_INS))])
     names = list(dict.fromkeys(runs["recipe"].value_counts(sort=True).index))
     values = {name: Values(loaded, runs[runs["recipe"] == name].to_dict("records"), ARMS) for name in names}
     entries = []
     for claim in CLAIMS:
-        parts = (_part(claim, name, values[name], checked.get(str(claim.number), "")) for name in names)
+        parts = (_part(claim, name, values[name]) for name in names)
         entries.append(ClaimResult(claim, tuple(part for part in parts if part is not None)))
-    return Document(tuple(evidence(runs)), tuple(entries))
+    found = [(entry.claim, part.findings) for entry in entries for part in entry.parts]
+    forest = tuple(
+        (entry.claim.number, part.recipe, one)
+        for entry in entries
+        for part in entry.parts
+        for one in part.findings
+        if one.ruling is not None and one.ruling.effect.low is not None
+    )
+    tiers = {name: values[name].tiers for name in names}
+    return Document(
+        tuple(take_home(runs, tiers, found)), tuple(evidence(runs)), _summary(entries), tuple(entries), forest
+    )
 
 
-def _remarks(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
-        return {}
-    return {str(key): " ".join(str(text).split()) for key, text in tomllib.loads(path.read_text("utf-8")).items()}
+def _part(claim: Claim, recipe: str, values: Values) -> RecipeResult | None:
+    levels, cells = level_grid(claim, values), cells_of(claim, values)
+    if levels is None:
+        return None
+    tiers = {values.tiers[cell.dataset] for cell in cells}
+    sides = [side for comparison in claim.comparisons for side in comparison.sides]
+    arms = list(dict.fromkeys(side.arm for side in (*sides, *claim.shown)))
+    return RecipeResult(
+        recipe=recipe,
+        compares=bool(claim.comparisons),
+        allowed=tiers != {"none"},
+        reproduction="reproduction" in tiers,
+        findings=tuple(evaluate(claim, values)),
+        levels=levels,
+        settings=tuple(_settings(_rows(values, arms, cells))),
+        commands=tuple(_commands(values, arms, cells)),
+    )
+
+
+def _summary(entries: Sequence[ClaimResult]) -> Grid:
+    rows = []
+    for entry in entries:
+        claim = entry.claim
+        words = f"“{claim.quote}”" if claim.quote else claim.title
+        for part in entry.parts or (None,):
+            findings = part.findings if part is not None else ()
+            ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
+            recipe = part.recipe if part is not None else "no runs"
+            rows.append((str(claim.number), words, paper_range(claim, findings), ours, told, recipe))
+    return Grid(("", "the paper's words, or our question", "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
+
+
+def _rows(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> list[Mapping[str, Any]]:
+    found = {row["run_id"]: row for arm in arms for cell in cells for row in values.runs(arm, cell).values()}
+    return list(found.values())
 
 
 def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
@@ -92,74 +137,14 @@ def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept) if kept else runs
 
 
-def _part(claim: Claim, recipe: str, values: Values, checked: str) -> RecipeResult | None:
-    sides = [side for comparison in claim.comparisons for side in comparison.sides]
-    arms = list(dict.fromkeys(side.arm for side in (*sides, *claim.shown)))
-    cells = _cells(claim, values.cells(arms))
-    outcomes = judged([compare(comparison, values, cells) for comparison in claim.comparisons])
-    measured = [outcome for outcome in outcomes if outcome.pairs]
-    if not measured:
-        return None
-    used = [cell for cell in cells if any(cell in one.cells for one in measured)] or cells
-    rows = _rows(values, arms, used)
-    tables = [comparison_grid(measured, used)]
-    shown = [side for side in sides if claim.levels and not side.level]
-    if levels := level_grid((*shown, *claim.shown), values, used):
-        tables.insert(0, levels)
-    return RecipeResult(
-        recipe=recipe,
-        verdict=overall(outcomes),
-        sentence=_sentence(outcomes),
-        settings=tuple(_settings(rows)),
-        tables=tuple(tables),
-        commands=tuple(_commands(values, arms, used)),
-        outcomes=tuple(measured),
-        checked=checked,
-    )
-
-
-def _cells(claim: Claim, cells: Sequence[Condition]) -> list[Condition]:
-    """The claim's cells that there are runs for; on embedded data where there are none on the claim's own."""
-    if not claim.grid:
-        return list(cells)
-    own = [cell for cell in cells if cell.dataset in claim.grid and _within(cell, claim.grid[cell.dataset])]
-    levels = next(iter(claim.grid.values()))
-    return own or [cell for cell in cells if cell.dataset in STAND_INS and _within(cell, levels)]
-
-
-def _within(cell: Condition, levels: Sequence[str]) -> bool:
-    return not levels or cell.level in levels
-
-
-def _rows(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> list[Mapping[str, Any]]:
-    found = {row["run_id"]: row for arm in arms for cell in cells for row in values.runs(arm, cell).values()}
-    return list(found.values())
-
-
-def _sentence(outcomes: Sequence[Outcome]) -> str:
-    """The comparisons in words: how many hold, and how many pairs are on the claim's side."""
-    parts = []
-    for decides, name in ((True, "Deciding rows"), (False, "Other rows")):
-        mine = [outcome for outcome in outcomes if outcome.comparison.decides is decides]
-        counts = Counter(outcome.verdict for outcome in mine)
-        text = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in _VERDICTS if counts[verdict])
-        pairs, favour = sum(one.pairs for one in mine), sum(one.favour for one in mine)
-        parts += [f"{name} ({len(mine)}): {text}; {favour} of {pairs} pairs on the claim's side."] if mine else []
-    return " ".join(parts)
-
-
-_VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "cannot be told", "not measured")
-
-
 def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     import pandas as pd
 
     frame = pd.DataFrame(rows)
     for dataset, group in frame.groupby("dataset", sort=True):
         seeds = ", ".join(str(seed) for seed in sorted(set(group["seed"])))
-        stand_in = f" (stand-in: {STAND_INS[dataset]})" if dataset in STAND_INS else ""
         name = DATASET_LABELS.get(dataset, dataset)
-        yield f"{name}{stand_in}: {describe_setup(group.iloc[0])}; {len(group)} runs, seeds {seeds}."
+        yield f"{name}: {describe_setup(group.iloc[0])}; {len(group)} runs, seeds {seeds}."
 
 
 def _commands(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> Iterator[str]:

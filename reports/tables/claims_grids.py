@@ -2,78 +2,120 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.paper.comparison import Side
+from reports.paper.claims import Claim
 from reports.paper.tables import DATASET_LABELS
-from reports.stats.comparisons import Condition, Outcome, Values
+from reports.stats.comparisons import Condition, Finding, Values, cells_of, level_of, paper_effect
 from reports.stats.measures import MEASURES
-from reports.stats.statistics import Summary, summary
-from reports.tables.table import signed, spread
+from reports.stats.statistics import Summary
+from reports.tables.table import bracket, signed, spread
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A plain table of text. The first `keys` columns are text, the rest numbers."""
+    """A plain table of text. The first column is text, the rest numbers."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-def _label(cell: Condition) -> str:
+def label(cell: Condition) -> str:
+    """`FER2013, 30 %`; a data set alone where the cell has no noise of its own."""
+    name = DATASET_LABELS.get(cell.dataset, cell.dataset)
+    if not cell.level:
+        return name
     noise = cell.level if ":" in cell.level else " % ".join(cell.level.split(" ", 1)) + (" %" * (" " not in cell.level))
-    return f"{DATASET_LABELS.get(cell.dataset, cell.dataset)}, {noise}"
+    return f"{name}, {noise}"
 
 
-def _title(side: Side) -> str:
-    return f"{side.arm}{f', noise {side.level}' if side.level else ''}: {MEASURES[side.measure].title}"
-
-
-def level_grid(sides: Sequence[Side], values: Values, cells: Sequence[Condition]) -> Grid | None:
-    """The compared numbers themselves."""
+def level_grid(claim: Claim, values: Values) -> Grid | None:
+    """The compared numbers themselves, `mean ± deviation (n)`, in the cells where there are any."""
+    sides = [side for comparison in claim.comparisons for side in comparison.sides]
+    cells = cells_of(claim, values)
     rows = []
-    measures = list(dict.fromkeys(side.measure for side in sides))
-    for side in sorted(dict.fromkeys(sides), key=lambda side: measures.index(side.measure)):
-        found = [summary(list(values.by_seed(side, cell).values())) for cell in cells]
-        if any(item.n for item in found):
+    for side in dict.fromkeys((*sides, *claim.shown)):
+        found = [level_of(values, side, cell) for cell in cells]
+        if any(n for n, _, _ in found):
             digits = MEASURES[side.measure].digits
-            if not digits:  # whole numbers, the same for every seed
-                found = [Summary(item.n, item.mean) for item in found]
-            rows.append((_title(side), *(f"{spread(item, digits)} ({item.n})" if item.n else "–" for item in found)))
-    return Grid(("number", *map(_label, cells)), tuple(rows)) if rows else None
+            fields = (f"{spread(Summary(n, mean, sd), digits)} ({n})" if n else "–" for n, mean, sd in found)
+            rows.append((f"{side.arm}: {MEASURES[side.measure].title}", *fields))
+    return Grid(("number", *map(label, cells)), tuple(rows)) if rows else None
 
 
-def comparison_grid(outcomes: Sequence[Outcome], cells: Sequence[Condition]) -> Grid:
-    """Differences by cell and over all pairs, with test and verdict."""
-    rows = []
-    for one in outcomes:
-        text = one.comparison.text + ("" if one.comparison.decides else " °")
-        ratio = one.comparison.kind == "ratio"
-        parts = [_change(one.cells[cell], one.digits, ratio) if cell in one.cells else "–" for cell in cells]
-        total = _change(Summary(one.pairs, one.center, one.spread), one.digits, ratio)
-        tests = (str(one.pairs), str(one.favour), _p(one.p_seeds), _p(one.p))
-        rows.append((text, _verdict(one), total, *tests, *parts))
-    head = ("comparison", "verdict", "all", "pairs", "in favour", "p over seeds", "p (Holm)", *map(_label, cells))
-    return Grid(head, tuple(rows))
+HEAD = ("comparison", "cell", "paper", "ours [95 %]", "outcome", "n", "recipe")
 
 
-def _verdict(outcome: Outcome) -> str:
-    if outcome.verdict != "cannot be told" or outcome.center is None:
-        return outcome.verdict
-    return f"cannot be told (points {'for' if outcome.sided else 'against'} it)" if outcome.center else outcome.verdict
+def finding_rows(findings: Sequence[Finding], recipe: str) -> list[tuple[str, ...]]:
+    """A row a comparison and cell, as HEAD names the fields."""
+    return [
+        (one.comparison.text, label(one.cell), _paper(one), effect_text(one), outcome_text(one), str(one.runs), recipe)
+        for one in findings
+    ]
 
 
-def _change(value: Summary, digits: int, ratio: bool) -> str:
-    if value.mean is None:
+def _paper(one: Finding) -> str:
+    return "–" if one.paper is None else signed(one.paper, one.digits)
+
+
+def effect_text(one: Finding) -> str:
+    """`+1.20 [0.31, 2.09]`; without an interval where none is known."""
+    if one.comparison.kind == "ratio":
+        return f"×{one.estimate:.2f}"
+    text = signed(one.estimate, one.digits)
+    effect = one.ruling.effect if one.ruling is not None else None
+    if effect is None or effect.low is None or effect.high is None:
+        return text
+    return f"{text} {bracket(effect.low, effect.high, one.digits)}"
+
+
+def outcome_text(one: Finding) -> str:
+    """The outcome; of an undecided one the smallest difference that would be found, of the paper's recipe its "
+    "number."""
+    if one.comparison.settled:
+        return f"not tested: {one.comparison.settled}"
+    text: str = one.outcome
+    if one.ruling is not None and one.outcome == "undecided":
+        found = one.ruling.detectable
+        text += f" (would find {found:.1f})" if found is not None else " (one seed)"
+    if one.reproduced is not None:
+        words = {"equivalent": "reproduced", "different": "not reproduced", "undecided": "undecided"}
+        text += f"; the number: {words[one.reproduced.outcome]}"
+    return text
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """`supported` for one comparison, `supported in all 3` or `supported 2, undecided 1` for several."""
+    counts = Counter(one.outcome for one in findings)
+    if len(counts) == 1:
+        return next(iter(counts)) + (f" in all {len(findings)}" if len(findings) > 1 else "")
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+
+
+def paper_range(claim: Claim, findings: Sequence[Finding] = ()) -> str:
+    """What the paper has for a claim's comparisons: in the cells measured, or in all of its own."""
+    found = [one.paper for one in findings if one.paper is not None]
+    if not found:
+        cells = [Condition(name, 0.0, level) for name, levels in claim.grid.items() for level in levels]
+        found = [
+            value
+            for one in claim.comparisons
+            for cell in cells
+            if (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)
+            if (value := paper_effect(claim, one, cell)) is not None
+        ]
+    if not found:
         return "–"
-    if ratio:
-        return f"×{spread(value, digits)}"
-    text = signed(value.mean, digits)
-    return text if value.sd is None else f"{text} ± {value.sd:.{digits}f}"
+    low, high = signed(min(found)), signed(max(found))
+    return low if low == high else f"{low} to {high}"
 
 
-def _p(value: float | None) -> str:
-    if value is None:
+def ours_range(findings: Sequence[Finding]) -> str:
+    """The effect with its interval, or the smallest and the largest of several."""
+    tested = [one for one in findings if not one.comparison.settled]
+    if not tested:
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    low, high = (pick(tested, key=lambda one: one.estimate) for pick in (min, max))
+    return effect_text(low) if len(tested) == 1 else f"{effect_text(low)} to {effect_text(high)}"

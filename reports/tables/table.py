@@ -10,7 +10,8 @@ from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection
-from reports.stats.statistics import ALPHA, Summary
+from reports.stats.outcome import Ruling
+from reports.stats.statistics import Summary
 from reports.tables.caption import Note, caption, notes
 from reports.tables.cell_results import CellResult, cell_results, undefined
 
@@ -91,14 +92,17 @@ NONE = Value("–", kind="none")
 def build_table(definition: Definition, selection: Selection, loaded: Loaded, prefix: str) -> Table:
     """Lay out one table. `prefix` is how the user calls bench.py (for the commands that fill missing cells)."""
     results = cell_results(definition, selection)
+    # Beside a demonstration stands no published number.
     reference = [name for name in numbers.datasets(definition.name) if name not in selection.datasets]
+    reference = [] if any(item.allows == "none" for item in results) else reference
     lost = Counter(problem.folder.parts[-4:-1] for problem in loaded.unreadable)
     columns = {dataset: _columns(definition, dataset, results, lost) for dataset in selection.datasets}
     groups = [Group(DATASET_LABELS.get(name, name), tuple(columns[name])) for name in selection.datasets]
     groups += [Group(f"{DATASET_LABELS.get(name, name)} (paper)", (PUBLISHED,)) for name in reference]
     single_axis = definition.axis == "rejection" and definition.rates == (0,)
     axis = "noise (%)" if definition.axis == "noise" else "rejected (%)"
-    rows = [_quoted_row(definition, name, value, columns, reference) for name, value in _quoted(definition)]
+    quoted = _quoted(definition) if reference or any(PUBLISHED in part for part in columns.values()) else []
+    rows = [_quoted_row(definition, name, value, columns, reference) for name, value in quoted]
     by_key: dict[tuple[int, int, str], dict[str, CellResult]] = {}
     for item in results:
         by_key.setdefault((item.noise, item.rejection, item.arm), {})[item.dataset] = item
@@ -137,8 +141,12 @@ def _columns(
     if definition.both_directions:
         columns += [Column("reversed", lambda item: _plain(item.reverse))]
     columns += [Column("n", lambda item: _runs(item, lost))]
-    if dataset in numbers.datasets(definition.name):
-        columns += [PUBLISHED, Column("difference", _difference), Column("verdict", _verdict)]
+    if control := next((item.control for item in mine if item.control), ""):
+        columns += [Column(f"− {control}", lambda item: _against(item.against))]
+    if dataset in numbers.datasets(definition.name) and all(item.allows != "none" for item in mine):
+        columns += [PUBLISHED]
+        if all(item.allows == "reproduction" for item in mine):
+            columns += [Column("difference", _difference), Column("verdict", _verdict)]
     if any(item.validation.n for item in mine):
         columns += [Column("best-on-validation", lambda item: _plain(item.validation))]
     return [*columns, Column("best-on-test (oracle)", lambda item: _plain(item.oracle))]
@@ -152,6 +160,25 @@ def _own(item: CellResult) -> Value:
 
 def _difference(item: CellResult) -> Value:
     return NONE if item.difference is None else Value(signed(item.difference), "", item.difference)
+
+
+_HIGHER = {"supported": "higher", "opposed": "lower", "equivalent": "equal"}
+
+
+def _against(ruling: Ruling | None) -> Value:
+    """`+1.20 [0.31, 2.09]`, with what it says: higher, lower, equal, or the smallest difference that would be found."""
+    if ruling is None:
+        return NONE
+    effect = ruling.effect
+    if effect.low is None or effect.high is None:
+        return Value(signed(effect.estimate), "", effect.estimate, (), "one seed")
+    remark = _HIGHER.get(ruling.outcome) or f"undecided, would find {ruling.detectable or 0:.1f}"
+    return Value(f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}", "", effect.estimate, (), remark)
+
+
+def bracket(low: float, high: float, digits: int = 2) -> str:
+    """`[−0.31, 2.09]`."""
+    return f"[{low:.{digits}f}, {high:.{digits}f}]".replace("-", "−")
 
 
 def _verdict(item: CellResult) -> Value:
@@ -212,8 +239,14 @@ def _own_less_free(item: CellResult) -> Value:
     if item.own.mean is None or item.free.mean is None:
         return NONE
     difference = item.own.mean - item.free.mean
-    star = " *" if item.free_p is not None and item.free_p < ALPHA else ""
+    ruling = item.own_less_free
+    star = "" if ruling is None or _holds_zero(ruling) else " *"
     return Value(signed(difference) + star, "", difference)
+
+
+def _holds_zero(ruling: Ruling) -> bool:
+    low, high = ruling.effect.low, ruling.effect.high
+    return low is None or high is None or low <= 0 <= high
 
 
 def _published(value: numbers.PaperNumber | None) -> Value:

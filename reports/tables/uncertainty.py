@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
-from reports.stats.statistics import ALPHA, Summary, holm, paired_p, summary
+from reports.stats.bootstrap import RunKey
+from reports.stats.intervals import simultaneous
+from reports.stats.statistics import Summary, summary
+from reports.stats.table_model import Value as RunValue
+from reports.stats.table_model import model_of
+from reports.stats.verdict import allowed
 from reports.tables.caption import Note, evidence, problems
 from reports.tables.summary import KEYS, plain
 from reports.tables.table import Row, Table, Value, spread, titled
@@ -16,16 +22,19 @@ _RANKING: dict[str, tuple[str, float, int, bool]] = {
     "aurc": ("AURC (·10³)", 1000, 1, False),
     "excess_aurc": ("excess AURC (·10³)", 1000, 1, False),
     "error_auroc": ("errors: AUROC (%)", 100, 1, True),
+    "augrc": ("AUGRC (·10³)", 1000, 1, False),
     "error_ap": ("errors: AP (%)", 100, 1, True),
-    "flip_auroc": ("flipped labels: AUROC (%)", 100, 1, True),
-    "flip_ap": ("flipped labels: AP (%)", 100, 1, True),
+    "error_fpr_at_95": ("errors: FPR at 95 % TPR (%)", 100, 1, False),
+    "coverage_at_5": ("coverage at 5 % risk (%)", 100, 1, True),
     "ambiguity": ("ambiguity: rank correlation", 1, 3, True),
 }
 _CALIBRATION: dict[str, tuple[str, float, int]] = {
     "ece": ("ECE (%)", 100, 2),
     "adaptive_ece": ("adaptive ECE (%)", 100, 2),
+    "classwise_ece": ("classwise ECE (%)", 100, 2),
     "nll": ("NLL (nats)", 1, 3),
     "brier": ("Brier", 1, 3),
+    "balanced_accuracy": ("balanced accuracy (%)", 100, 2),
 }
 Scored = list[tuple[SeedGroup, list[dict[str, float]]]]
 
@@ -38,33 +47,54 @@ def scored(loaded: Loaded, datasets: Sequence[str] | None = None, recipe: str | 
     ]
 
 
-def _by_seed(group: SeedGroup, found: Sequence[Mapping[str, float]], name: str, factor: float) -> dict[int, float]:
+def by_seed(group: SeedGroup, found: Sequence[Mapping[str, float]], name: str, factor: float) -> dict[int, float]:
+    """seed -> a score times the factor; NaN where a run has none."""
     nan = float("nan")
     return {int(s): factor * part.get(name, nan) for s, part in zip(group.runs["seed"], found, strict=True)}
 
 
+def _told_apart(parts: Scored) -> dict[tuple[int, str], float]:
+    """(place of the group, score) -> own minus free, where the two are told apart.
+
+    One model a score, of each run's difference; the intervals of all groups hold together. Not where a recipe allows no
+    verdict.
+    """
+    found: dict[tuple[int, str], float] = {}
+    for name, (_, factor, _, _) in _RANKING.items():
+        gaps: dict[RunKey, RunValue] = {}
+        for place, (group, scores) in enumerate(parts):
+            row = group.runs.iloc[0]
+            if allowed(row.resolved, row.dataset, row.method, row.weights) == "none":
+                continue
+            own, free = (by_seed(group, scores, f"{kind}.{name}", factor) for kind in ("own", "free"))
+            for seed, folder in zip(group.runs["seed"].astype(int), group.runs["folder"], strict=True):
+                if isfinite(gap := own[seed] - free[seed]):
+                    gaps[group.keys[2], place, (row.dataset, seed)] = RunValue(gap, folder)
+        if gaps:
+            model = model_of(gaps)
+            effects = simultaneous(model, [{point: 1.0} for point in model.points])
+            for (_, at), effect in zip(model.points, effects, strict=True):
+                if isinstance(at, int) and effect.low is not None and not effect.low <= 0 <= (effect.high or 0):
+                    found[at, name] = effect.estimate
+    return found
+
+
 def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
-    """The method's own uncertainty and the free score in adjacent rows; bold where one is significantly better."""
-    cells = [
-        tuple(_by_seed(group, found, f"{kind}.{name}", factor) for kind in ("own", "free"))
-        for group, found in parts
-        for name, (_, factor, _, _) in _RANKING.items()
-    ]
-    p_values = iter(holm([paired_p(own, free) for own, free in cells]))
-    pairs = iter(cells)
+    """The method's own uncertainty and the free score in adjacent rows; bold where one is told to be better."""
+    apart = _told_apart(parts)
     rows, records = [], []
-    for group, found in parts:
+    for place, (group, found) in enumerate(parts):
         own_row, free_row, record = [], [], dict(group.record)
         constant = {kind: _remark(found, f"{kind}.constant", "constant") for kind in ("own", "free")}
-        for name, (_, _, digits, larger) in _RANKING.items():
-            own, free = (summary(list(values.values())) for values in next(pairs))
-            p = next(p_values)
-            told = p is not None and p < ALPHA and own.mean is not None and free.mean is not None
-            own_better = told and ((own.mean or 0) > (free.mean or 0)) == larger
-            own_row.append(_field(own, digits, own_better, constant["own"]))
-            free_row.append(_field(free, digits, told and not own_better, constant["free"]))
+        for name, (_, factor, digits, larger) in _RANKING.items():
+            own, free = (
+                summary(list(by_seed(group, found, f"{kind}.{name}", factor).values())) for kind in ("own", "free")
+            )
+            gap = apart.get((place, name), 0.0) * (1 if larger else -1)
+            own_row.append(_field(own, digits, gap > 0, constant["own"]))
+            free_row.append(_field(free, digits, gap < 0, constant["free"]))
             record |= {f"own {name}": own.mean, f"own {name} sd": own.sd, f"free {name}": free.mean}
-            record |= {f"free {name} sd": free.sd, f"{name} p": p}
+            record |= {f"free {name} sd": free.sd, f"{name} better": "own" if gap > 0 else "free" if gap < 0 else ""}
         n = _count(group, found)
         block = " ".join(group.keys)
         rows += [Row((*group.keys, "own"), (n, *own_row), block), Row((*group.keys, "free"), (n, *free_row), block)]
@@ -80,10 +110,12 @@ def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
             "own: the method's own uncertainty (for the baseline, for which the paper names none: 1 − max softmax); "
             "free: 1 − max softmax. Mean ± standard deviation over seeds, last epoch. "
             "AURC: area under the risk-coverage curve, lower is better; excess: above the best ranking of the same "
-            "errors. errors: finding misclassified test images; flipped labels: finding the training labels that were "
-            "flipped; ambiguity: with the entropy of annotators' votes or of the true blend. Bold: significantly "
-            "better than the other score (paired over seeds, Holm-corrected over this table, 5 %).",
-            *_evidence(parts),
+            "errors. AUGRC: errors that are accepted, averaged over coverage, lower is better. errors: finding "
+            "misclassified test images; FPR: right answers questioned where 95 % of the wrong ones are; coverage: the "
+            "share that can be kept at 5 % errors; ambiguity: with the entropy of annotators' votes or of the true "
+            "blend. Bold: better than the other score (one model of the runs' differences a column, 95 % intervals "
+            "over seeds that hold for all rows; recipes that allow no verdict have none).",
+            *scored_evidence(parts),
         ),
         notes=(*_degenerate(parts), *problems(loaded)),
         records=tuple(records),
@@ -100,7 +132,7 @@ def calibration_table(parts: Scored, loaded: Loaded) -> Table:
     rows, records = [], []
     for group, found in parts:
         values = {
-            name: summary(list(_by_seed(group, found, name, factor).values()))
+            name: summary(list(by_seed(group, found, name, factor).values()))
             for name, (_, factor, _) in _CALIBRATION.items()
         }
         relabel = {name: summary(group.percent(f"relabel.{name}")) for name in ("precision", "recall")}
@@ -120,16 +152,18 @@ def calibration_table(parts: Scored, loaded: Loaded) -> Table:
         rows=tuple(rows),
         caption=(
             "Mean ± standard deviation over seeds, last epoch. ECE: 15 bins of equal width; adaptive: of equally many "
-            "images. Brier: summed over classes. Relabelling, in the last epoch that changed labels: precision = share "
+            "images. Brier: summed over classes. Relabelling, in the last epoch that changed labels: precision = "
+            "share "
             "of changed labels that are now right, recall = share of wrong labels that are now right.",
-            *_evidence(parts),
+            *scored_evidence(parts),
         ),
         notes=(*_degenerate(parts), *problems(loaded)),
         records=tuple(records),
     )
 
 
-def _evidence(parts: Scored) -> Iterator[str]:
+def scored_evidence(parts: Scored) -> Iterator[str]:
+    """What the runs were made with."""
     import pandas as pd
 
     if parts:

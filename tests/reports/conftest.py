@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.plan.toml_folder import TomlFolder
 from benchmarks.store.record import Record
 from benchmarks.store.runs import Store
 
 RECIPE = Recipe(name="quick", backbone="small", epochs=8, batch_size=64, optimizer="adam", lr=1e-3, weight_decay=0)
+OWN = RECIPE.model_copy(update={"name": "mine"})  # a user's: it speaks of its setting
+PAPER = RECIPE.model_copy(update={"name": "paper"})  # see `paper_recipe`
+
+
+@pytest.fixture
+def paper_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe file `paper` with the values that the records of PAPER were made with."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
+    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+    head = ['title = "test"', 'verdicts = "reproduction"', "[default]"]
+    (folder / "paper.toml").write_text("\n".join([*head, *lines]), encoding="utf-8")
+    monkeypatch.setattr(recipes, "RECIPES", TomlFolder("recipe", folder))
 
 
 def last_metrics(accuracy: float | None, uncertain: float = 0.02, free: float = 0.03) -> dict[str, float | None]:

@@ -10,15 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from benchmarks.plan.recipe import Recipe
 from reports.build import RELEASED, build
+from reports.paper.claims import CLAIMS
+from reports.paper.comparison import Side
 from reports.render.claims import markdown
 from reports.runs.frame import load
-from reports.runs.select import recipe_flags
 from reports.stats.measures import MEASURES
 from reports.tables.claims_document import document
-from tests.reports.conftest import RUL, last_metrics, write
-from tests.reports.recount import check, value
+from tests.reports.conftest import OWN, PAPER, RECIPE, RUL, last_metrics, write
+from tests.reports.recount import by_seed, check, tables, value
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reproduction.md"
 
@@ -30,12 +33,13 @@ def test_the_document_is_that_of_the_released_records() -> None:
         text = DOCUMENT.read_text(encoding="utf-8")
         assert text == markdown(document(loaded))
         assert check(text, RELEASED) > 300
+        assert before_appendix(text) <= 150
 
 
 GAIN = {"baseline": 0.0, "scn": 0.02, "dul": 0.04, "conf": 0.01, "rul": 0.05, RUL.__repr__(): 0.07}
 
 
-def fill(root: Path, dataset: str = "fer2013") -> None:
+def fill(root: Path, dataset: str = "fer2013", recipe: Recipe = OWN) -> None:
     """Runs in which RUL is best by a margin that grows with the noise, and whose own uncertainty is worse than free."""
     draw = np.random.default_rng(0)
     for noise, seed in product((0.0, 0.1, 0.2, 0.3), range(3)):
@@ -48,7 +52,8 @@ def fill(root: Path, dataset: str = "fer2013") -> None:
             metrics = {"last": last, "best_on_test": {"accuracy": accuracy + 0.01 * draw.random()}}
             seconds = 10 + draw.random() + (0.2 if method == "rul" else 0)
             write(
-                root, method, dataset, noise, seed, overrides=overrides, metrics=metrics, seconds=seconds,
+                root, method, dataset, noise, seed,
+                overrides=overrides, metrics=metrics, seconds=seconds, recipe=recipe,
                 config={"relabel": {"enabled": bool(overrides)}} if method == "rul" else {},
             )  # fmt: skip
 
@@ -60,84 +65,156 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def verdicts(text: str) -> dict[int, str]:
-    return {int(number): verdict for number, verdict in re.findall(r"^\| (\d+) \| .* \| ([a-z ]+) \|$", text, re.M)}
+def outcomes(text: str) -> dict[int, str]:
+    """Claim -> outcome, from the first table."""
+    rows = [line.strip("| ").split(" | ") for line in text.partition("\n## ")[0].splitlines()]
+    return {int(row[0]): row[-2] for row in rows if row[0].isdigit()}
 
 
-def test_verdicts_and_numbers_of_generated_records(runs: Path) -> None:
+def before_appendix(text: str) -> int:
+    return text.partition("\n## Appendix")[0].count("\n") + 1
+
+
+def test_outcomes_and_numbers_of_generated_records(runs: Path) -> None:
     text = markdown(document(load([runs])))
-    assert verdicts(text) == {
-        1: "holds", 2: "holds", 3: "does not hold", 4: "not measured", 5: "holds", 6: "holds", 7: "holds", 8: "holds",
-        9: "not measured", 10: "does not hold",
+    assert outcomes(text) == {
+        1: "supported in all 6, in this setting", 2: "supported, in this setting",
+        3: "supported in all 9, in this setting",
+        4: "not tested", 5: "not tested", 6: "not tested", 7: "supported, in this setting", 8: "not tested",
+        9: "supported in all 4, in this setting", 10: "described in all 4",
+        11: "opposed in all 48, in this setting", 12: "not tested", 13: "supported in all 3, in this setting",
+        14: "described", 15: "not tested", 16: "not tested",
     }  # fmt: skip
     assert check(text, runs) > 300
-    assert "FER2013: recipe quick, 8 epochs, backbone small, from scratch; 45 runs, seeds 0, 1, 2." in text
+    assert "FER2013: recipe mine, 8 epochs, backbone small, from scratch; 45 runs, seeds 0, 1, 2." in text
     assert text == markdown(document(load([runs])))
+    assert before_appendix(text) <= 150
+    assert "adds nothing for rejection" in text
+    assert not any(word in text for word in ("of no use", "deciding", "in favour", "p over seeds", "significant"))
 
 
-def test_the_check_finds_a_number_that_is_not_in_the_records(runs: Path) -> None:
+def test_a_demonstration_tests_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, recipe=RECIPE)
+    found = document(load([tmp_path]))
+    assert set(outcomes(markdown(found)).values()) == {"not tested"} and not found.forest
+    assert len(found.take_home) == 5 and "a demonstration, which tests nothing" in found.take_home[0]
+    assert check(markdown(found), tmp_path) > 100  # the levels are there
+
+
+def test_only_the_papers_recipe_speaks_of_reproduction(tmp_path: Path, paper_recipe: None) -> None:
+    fill(tmp_path / "runs", recipe=PAPER)
+    text = markdown(document(load([tmp_path / "runs"])))
+    assert outcomes(text)[1] == "supported in all 6" and "the number: not reproduced" in text
+    assert "Of the paper's differences," in text and check(text, tmp_path / "runs") > 300
+
+
+def test_intervals_are_those_of_an_analysis_of_variance(runs: Path) -> None:
+    """Claim 1 again by the classical split-plot analysis of a complete table, and a simulated critical value."""
+    records = [(path.parent, json.loads(path.read_text())) for path in sorted(runs.rglob("record.json"))]
+    arms, cells = ("rul + relabelling", "scn", "dul"), [f"FER2013, {noise} %" for noise in (10, 20, 30)]
+    y = np.array([[list(by_seed(records, Side(arm), cell).values()) for cell in cells] for arm in arms])  # [A, C, S]
+    a, c, s = y.shape
+    rest = y - y.mean(axis=2, keepdims=True)  # seeds within arm and cell
+    rest = rest - rest.mean(axis=0, keepdims=True)  # less what a seed does to all arms of a cell
+    whole = rest.mean(axis=1, keepdims=True)  # what it does to an arm in all cells
+    between = c * (whole**2).sum() / ((a - 1) * (s - 1))
+    within = ((rest - whole) ** 2).sum() / ((a - 1) * (c - 1) * (s - 1))
+    variance = (between + (c - 1) * within) / c  # of a value in its cell
+    freedom = variance**2 / (
+        (between / c) ** 2 / ((a - 1) * (s - 1)) + ((c - 1) * within / c) ** 2 / ((a - 1) * (c - 1) * (s - 1))
+    )
+    shared = (between - within) / c / variance  # correlation of an arm's cells
+    correlation = np.kron([[1, 0.5], [0.5, 1]], np.full((c, c), shared) + (1 - shared) * np.eye(c))
+    draw = np.random.default_rng(0)
+    normal = draw.multivariate_normal(np.zeros(2 * c), correlation, 100_000)
+    largest = np.abs(normal).max(axis=1) / np.sqrt(draw.chisquare(freedom, 100_000) / freedom)
+    half = float(np.quantile(largest, 0.95)) * np.sqrt(2 * variance / s)
     text = markdown(document(load([runs])))
-    text = text.replace("&lt;", "<")
-    line = next(line for line in text.splitlines() if line.startswith("| dul − scn"))
-    changes = (("+2.", "+3."), ("| 9 |", "| 8 |"), ("< 0.001", "0.004"), ("holds", "cannot be told"))
-    for wrong in (line.replace(*change, 1) for change in changes):
-        assert wrong != line
-        with pytest.raises(AssertionError):
-            check(text.replace(line, wrong), runs)
+    rows = next(rows for number, _, (head, *rows) in tables(text) if number == 1 and head[2] == "paper")
+    found = {
+        (row[0], row[1]): [float(one) for one in re.findall(r"-?[\d.]+", row[3].replace("−", "-"))] for row in rows
+    }
+    assert len(found) == 6
+    for place, other in ((1, "scn"), (2, "dul")):
+        for column, cell in enumerate(cells):
+            gap = y[0, column].mean() - y[place, column].mean()
+            wanted = [gap, gap - half, gap + half]
+            assert found[f"rul + relabelling − {other}", cell] == pytest.approx(wanted, abs=0.02)
+    assert stats.t.ppf(0.975, freedom) < np.quantile(largest, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("| +9.", "| +8."), ("[9.", "[8."), ("| supported |", "| opposed |"), ("| 3 | mine", "| 2 | mine")]
+)
+def test_the_check_finds_what_is_not_in_the_records(runs: Path, old: str, new: str) -> None:
+    text = markdown(document(load([runs])))
+    head, mark, appendix = text.partition("\n## Appendix")
+    line = next(one for one in appendix.splitlines() if one.startswith("| rul + relabelling − dul | FER2013, 10 %"))
+    assert old in line
+    with pytest.raises((AssertionError, KeyError)):
+        check(head + mark + appendix.replace(line, line.replace(old, new, 1), 1), runs)
+
+
+def test_cells_that_disagree_are_shown_apart(tmp_path: Path) -> None:
+    for seed, noise in product(range(3), (0.1, 0.3)):
+        for method, overrides in (("scn", {}), ("dul", {}), ("rul", RUL)):
+            shift = (0.05 if noise == 0.1 else -0.05) * (method == "rul")
+            accuracy = round(0.6 + shift + 0.001 * seed * (1 + (method == "dul")), 6)
+            write(tmp_path, method, "fer2013", noise, seed, accuracy, overrides=overrides, recipe=OWN)
+    text = markdown(document(load([tmp_path])))
+    assert outcomes(text)[1] == "supported 2, opposed 2, in this setting"
+    assert "The cells of recipe mine disagree on rul + relabelling − dul; rul + relabelling − scn" in text
 
 
 def test_commands_make_the_runs_they_stand_beside(runs: Path) -> None:
-    text = markdown(document(load([runs])))
-    section = text.split("\n## 1.")[1].split("\n## 2.")[0]
-    flags = " ".join(["--noise 0.1,0.2,0.3 --seeds 3", *recipe_flags("quick", 8, "fer2013")])
+    section = markdown(document(load([runs]))).split("\n### 1, in full")[1].split("\n### 2, in full")[0]
+    flags = "--noise 0.1,0.2,0.3 --seeds 3 --recipe mine --epochs 8"
     assert f"python bench.py --datasets fer2013 --methods rul {flags} --set rul.relabel.enabled=true\n" in section
-    assert f"python bench.py --datasets fer2013 --methods dul,scn,baseline,rul {flags}\n" in section
+    assert f"python bench.py --datasets fer2013 --methods scn,dul,baseline,rul {flags}\n" in section
 
 
 def test_one_seed_nothing_and_an_unknown_method(tmp_path: Path) -> None:
-    assert set(verdicts(markdown(document(load([tmp_path])))).values()) == {"not measured"}
-    for method in ("rul", "baseline", "my_method"):
-        write(tmp_path, method, "fer2013", 0.3)
+    nothing = document(load([tmp_path]))
+    assert set(outcomes(markdown(nothing)).values()) == {"not tested"} and "nothing is measured" in nothing.take_home[0]
+    for method in ("scn", "baseline", "my_method"):
+        write(tmp_path, method, "fer2013", 0.3, recipe=OWN)
+    write(tmp_path, "rul", "fer2013", 0.3, overrides=RUL, recipe=OWN)
     text = markdown(document(load([tmp_path])))
-    assert verdicts(text)[1] == "not measured" and "my_method" not in text
-    write(tmp_path, "rul", "fer2013", 0.3, overrides=RUL)
-    text = markdown(document(load([tmp_path])))
-    assert "| rul + relabelling − baseline ° | cannot be told | 0.00 | 1 | 0 | – | – | 0.00 |" in text
+    assert "my_method" not in text
+    assert "| rul + relabelling − scn | FER2013, 30 % | +2.01 | 0.00 | undecided (one seed) | 1 | mine |" in text
 
 
-def test_recipes_are_judged_apart_and_embedded_data_only_without_real_ones(tmp_path: Path, runs: Path) -> None:
-    fill(tmp_path, "faces")
-    text = markdown(document(load([tmp_path])))
-    assert verdicts(text)[1] == "holds" and "faces (stand-in: embedded drawn faces)" in text
-    both = markdown(document(load([runs, tmp_path]))).split("\n## 1.")[1].split("\n## 2.")[0]
-    assert "faces" not in both and "FER2013, 10 %" in both
+def test_stand_ins_are_no_part_of_it_and_recipes_stand_apart(tmp_path: Path, runs: Path) -> None:
+    fill(tmp_path / "faces", "faces")
+    assert "faces" not in markdown(document(load([tmp_path / "faces"]))).partition("## How")[0]
+    fill(tmp_path / "quick", recipe=RECIPE)
+    text = markdown(document(load([runs, tmp_path / "quick", tmp_path / "faces"])))
+    first = [line for line in text.splitlines() if line.startswith("| 1 |")]
+    assert sorted(line.rsplit(" | ", 1)[1] for line in first) == ["mine |", "quick |"]
+    assert "Not tested (recipe quick)." in text and "supported in all 6, in this setting" in text
 
 
-def test_what_was_checked_is_said_beside_released_records_only(tmp_path: Path, runs: Path) -> None:
-    remarks = tmp_path / "remarks.toml"
-    remarks.write_text('1 = """the schedule,\nthe seeds"""\n', encoding="utf-8")
-    assert "Checked: the schedule, the seeds" in markdown(document(load([], [runs]), remarks))
-    assert "Checked" not in markdown(document(load([runs]), remarks))
-
-
-def test_the_page_says_the_same(tmp_path: Path, runs: Path) -> None:
+def test_the_page_says_the_same_and_the_forest_is_drawn(tmp_path: Path, runs: Path) -> None:
     paths = build(["reproduction", "site"], [runs], tmp_path / "out")
-    assert tmp_path / "out" / "reproduction.md" in paths
+    assert {tmp_path / "out" / "reproduction.md", tmp_path / "out" / "figures" / "forest.png"} <= set(paths)
     page = (tmp_path / "out" / "site" / "reproduction.html").read_text(encoding="utf-8")
-    assert "points" in page and "+2." in page and '<b class="does-not-hold">does not hold</b>' in page
+    found = document(load([runs]))
+    assert all(row[4] in page for row in found.summary.rows) and "forest.png" in page
+    assert all(claim.title in page or "'" in claim.title for claim in CLAIMS)
+    build(["reproduction"], [tmp_path / "none"], tmp_path / "out")
+    assert not (tmp_path / "out" / "figures" / "forest.png").exists()
 
 
 def test_human_noise_stands_beside_symmetric_noise(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
     for seed, (method, gain) in product(range(3), (("rul", 0.05), ("baseline", 0.0))):
         for kind, noise, base in (("symmetric", 0.4, 0.7), ("human:worse", 0.40208, 0.6)):
-            accuracy = base + gain + 0.001 * seed * (1 + (method == "rul"))
-            write(tmp_path, method, "cifar10", noise, seed, accuracy, kind=kind)
+            accuracy = round(base + gain * (2 if ":" in kind else 1) + 0.001 * draw.normal(), 6)
+            write(tmp_path, method, "cifar10", noise, seed, accuracy, kind=kind, recipe=OWN)
     text = markdown(document(load([tmp_path])))
     assert "| number | CIFAR-10, 40 % | CIFAR-10, human:worse |" in text
-    row = next(line for line in text.splitlines() if line.startswith("| rul: human − symmetric"))
-    assert "| −10.00" in row and "| 3 | 0 |" in row and row.endswith("| – | – |")
-    assert "--noise 0.4,human:worse" in text
-    assert check(text, tmp_path) > 30
+    assert outcomes(text)[15] == "supported, in this setting"
+    assert "--noise 0.4,human:worse" in text and check(text, tmp_path) > 10
 
 
 @pytest.mark.parametrize("measure", sorted(MEASURES))

@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks.plan import recipe as recipes
 from reports.paper.numbers import PaperNumber
-from reports.stats.ranks import average_ranks, critical_difference
-from reports.stats.statistics import (
-    Summary,
-    holm,
-    interval,
-    paired_p,
-    rank_marks,
-    summary,
-)
-from reports.stats.verdict import verdict
-
-A = {0: 80.0, 1: 81.5, 2: 80.4}
-B = {0: 78.1, 1: 79.0, 2: 78.9}
+from reports.stats.effects import Effect
+from reports.stats.ranks import average_ranks, critical_difference, friedman_p
+from reports.stats.statistics import Summary, summary
+from reports.stats.verdict import allowed, deviations, verdict
 
 
 def test_summary_matches_numpy_and_scipy() -> None:
@@ -43,55 +35,55 @@ def test_summary_of_few_values() -> None:
     assert summary([0.1 + 0.2] * 3) == Summary(3, pytest.approx(0.3), 0.0, pytest.approx(0.3), pytest.approx(0.3))
 
 
-def test_paired_p_matches_scipy_over_common_seeds() -> None:
-    wanted = stats.ttest_rel(list(A.values()), list(B.values())).pvalue
-    assert paired_p(A, {**B, 7: 10.0}) == pytest.approx(wanted)
-
-
 @pytest.mark.parametrize(
-    ("a", "b", "wanted"),
+    ("mean", "error", "published", "wanted"),
     [
-        (A, {}, None),
-        (A, {0: 1.0}, None),
-        (A, {5: 1.0, 6: 2.0}, None),
-        (A, A, 1.0),
-        ({0: 2.0, 1: 3.0}, {0: 1.0, 1: 2.0}, None),
+        (80.0, 0.2, PaperNumber(80.3), "reproduced"),
+        (80.0, 0.2, PaperNumber(80.9), "different"),  # the interval reaches over the margin, but leaves zero out
+        (80.0, 0.2, PaperNumber(82.0), "below"),
+        (80.0, 0.2, PaperNumber(78.0), "above"),
+        (80.0, 0.5, PaperNumber(80.3), "undecided"),
+        (80.0, 0.2, PaperNumber(80.3, 2.0, 3), "undecided"),  # the paper's own error counts
+        (80.0, None, PaperNumber(80.0), "one seed"),
     ],
 )
-def test_paired_p_where_there_is_nothing_to_test(
-    a: dict[int, float], b: dict[int, float], wanted: float | None
+def test_a_number_is_reproduced_where_it_is_equal_within_the_margin(
+    mean: float, error: float | None, published: PaperNumber, wanted: str
 ) -> None:
-    assert paired_p(a, b) == wanted
+    effect = Effect(mean, error, None if error is None else 10.0)
+    assert verdict(effect, published) == ("below" if wanted == "different" else wanted)
+    if error is not None and published.sd is None:  # the 90 % interval by scipy, held against the margin
+        low, high = stats.t.interval(0.9, 10, loc=mean - published.mean, scale=error)
+        assert bool(max(abs(low), abs(high)) < 1) is (wanted == "reproduced")
 
 
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.9, None, 0.8]) == [1.0, None, 1.0]
-    assert holm([]) == []
+def test_a_recipe_says_what_its_numbers_may_say() -> None:
+    tiers = {name: allowed(recipes.load(name, "cifar10"), "cifar10", "rul") for name in recipes.RECIPES.names()}
+    assert tiers == {"paper": "reproduction", "compact": "setting", "quick": "none"}
+    compact, paper = recipes.load("compact", "fer2013"), recipes.load("paper", "rafdb")
+    assert allowed(compact.model_copy(update={"precision": "float32"}), "fer2013", "rul") == "setting"
+    assert allowed(compact.model_copy(update={"epochs": 1}), "fer2013", "rul") == "none"
+    assert allowed(compact.model_copy(update={"name": "mine"}), "fer2013", "rul") == "setting"
+    assert allowed(recipes.load("compact", "faces"), "faces", "rul") == "none"
+    assert allowed(paper, "rafdb", "rul", None) == "setting"  # without the weights that it starts from
+    assert allowed(paper, "rafdb", "rul", "ab" * 32) == "reproduction"
+    for method in ("rul", "scn"):
+        assert allowed(recipes.load("paper", "rafdb", method), "rafdb", method, "ab" * 32) == "reproduction"
 
 
-def test_best_only_where_significant() -> None:
-    far = {seed: value - 20 for seed, value in B.items()}
-    assert rank_marks({"a": A, "c": far}) == {"a": "best", "c": ""}
-    assert rank_marks({"a": A, "c": far, "missing": {}}) == {"a": "", "c": "", "missing": ""}
-    near = {0: 80.2, 1: 81.1, 2: 80.9}
-    assert rank_marks({"a": A, "b": near, "c": far}) == {"a": "tie", "b": "tie", "c": ""}
-    assert rank_marks({"a": {0: 90.0}, "b": {0: 10.0}}) == {"a": "", "b": ""}
-    assert rank_marks({"a": A}) == {"a": ""}
-    assert rank_marks({"a": A, "b": {0: nan, 1: nan}}) == {"a": "", "b": ""}
-
-
-def test_verdict() -> None:
-    measured = summary([80.0, 80.5, 81.0])  # 80.5 ± 1.24
-    assert verdict(measured, PaperNumber(81.7)) == "reproduced"
-    assert verdict(measured, PaperNumber(81.8)) == "below"
-    assert verdict(measured, PaperNumber(79.2)) == "above"
-    assert verdict(measured, PaperNumber(82.5, 0.5)) == "reproduced"  # 82.5 ± 1.24: the intervals overlap
-    assert verdict(summary([80.0]), PaperNumber(80.0)) == "one seed"
-    assert interval(82.5, 0.5, 3)[0] == pytest.approx(81.258, abs=1e-3)
+def test_what_the_paper_does_not_give_is_not_called_its_value() -> None:
+    faces = deviations(recipes.load("quick", "rafdb"), "rafdb")
+    assert "backbone small (paper: resnet18)" in faces and "mean 0.5 (recipe paper: 0.485, 0.456, 0.406)" in faces
+    assert not any("(paper:" in text for text in deviations(recipes.load("quick", "cifar10"), "cifar10"))
 
 
 def test_average_ranks_and_critical_difference_of_demsar() -> None:
     assert average_ranks(np.array([[0.9, 0.8, 0.8], [0.7, 0.9, 0.1]])).tolist() == [1.5, 1.75, 2.75]
     # Demsar 2006, table 5a: q of 4 methods is 2.569; his example has 14 data sets.
     assert critical_difference(4, 14) == pytest.approx(2.569 * np.sqrt(4 * 5 / (6 * 14)), abs=1e-3)
+
+
+def test_friedman() -> None:
+    scores = np.array([[3.0, 2.0, 1.0], [6.0, 5.0, 1.0], [9.0, 2.0, 3.0]])
+    assert friedman_p(scores) == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
+    assert friedman_p(np.ones((3, 3))) == 1.0

@@ -11,12 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.plan import recipe as recipes
-from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
 from datasets.augment.operations import Flip
 from reports.build import build, names
-from tests.reports.conftest import BASE, RECIPE, RUL, fill_table1, last_metrics
+from tests.reports.conftest import BASE, OWN, PAPER, RECIPE, RUL, fill_table1, last_metrics
 
 GOLDEN = Path(__file__).parent / "golden"
 Writer = Callable[..., Path]
@@ -32,17 +30,6 @@ def make(tmp_path: Path, **options: object) -> tuple[str, dict[tuple[str, str, s
     return (tmp_path / "out" / "table1.md").read_text(encoding="utf-8"), cells(tmp_path / "out")
 
 
-@pytest.fixture
-def paper_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A recipe `paper` equal to the one the records were made with, so that they are comparable."""
-    folder = tmp_path / "recipes"
-    folder.mkdir()
-    values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
-    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    (folder / "paper.toml").write_text("\n".join(['title = "test"', "[default]", *lines]), encoding="utf-8")
-    monkeypatch.setattr(recipes, "RECIPES", TomlFolder("recipe", folder))
-
-
 def test_golden_files_are_byte_identical(tmp_path: Path, runs: Writer) -> None:
     fill_table1(runs)
     build(["table1"], [tmp_path / "runs"], tmp_path / "out")
@@ -50,9 +37,9 @@ def test_golden_files_are_byte_identical(tmp_path: Path, runs: Writer) -> None:
         assert (tmp_path / "out" / name).read_bytes() == (GOLDEN / name).read_bytes(), name
 
 
-def test_every_published_number_is_that_of_published_toml(tmp_path: Path, runs: Writer) -> None:
+def test_every_published_number_is_that_of_published_toml(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
     for dataset in ("rafdb", "fer2013", "affectnet"):
-        fill_table1(runs, dataset)
+        fill_table1(runs, dataset, recipe=PAPER)
     _, found = make(tmp_path)
     raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))[
         "table1"
@@ -67,18 +54,25 @@ def test_every_published_number_is_that_of_published_toml(tmp_path: Path, runs: 
             assert float(row["difference"]) == pytest.approx(float(row["mean"]) - numbers[2 * position], abs=1e-5)
 
 
-def test_reference_columns_of_the_stand_in_hold_all_36_published_numbers(tmp_path: Path, runs: Writer) -> None:
+def test_a_demonstration_has_no_published_number_and_no_verdict(tmp_path: Path, runs: Writer) -> None:
     fill_table1(runs)
+    fill_table1(runs, "fer2013")
+    for dataset in ("faces", "fer2013"):
+        text, found = make(tmp_path, datasets=[dataset])
+        assert "(paper" not in text and "**" not in text and "≈" not in text and "allow no verdict" in text
+        empty = ("published", "difference", "verdict", "significance", "against_control", "reason")
+        assert {row[name] for row in found.values() for name in empty} == {""}
+
+
+def test_a_recipe_of_ones_own_has_marks_in_its_setting_and_no_difference(tmp_path: Path, runs: Writer) -> None:
+    fill_table1(runs, "fer2013", recipe=OWN)
     text, found = make(tmp_path)
-    assert "faces stands in for RAF-DB, FER2013, AffectNet" in text
-    raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))[
-        "table1"
-    ]
-    for method, noise, *numbers in raw["rows"]:
-        line = next(line for line in text.splitlines() if line.startswith(f"| {noise} | {method} |"))
-        wanted = " | ".join(f"{a:.2f} ± {b:.2f}" for a, b in zip(numbers[::2], numbers[1::2], strict=True))
-        assert line.rstrip(" |").endswith(wanted)
-    assert all(row["published"] == row["verdict"] == "" for row in found.values())
+    assert "in this setting" in text and "difference" not in text.split("| noise")[1].splitlines()[0]
+    assert found["fer2013", "10", "0", "rul"]["significance"] == "best" and "**86.20 ± 0.22**" in text
+    row = found["fer2013", "10", "0", "scn"]
+    assert (row["control"], row["against_control_outcome"]) == ("baseline", "supported")
+    assert float(row["against_control_low"]) < float(row["against_control"]) == pytest.approx(2.033333)
+    assert (row["published"], row["difference"], row["verdict"]) == ("69.28", "", "not comparable")
 
 
 def test_real_data_push_the_stand_in_out(tmp_path: Path, runs: Writer) -> None:
@@ -106,19 +100,20 @@ def test_no_records_at_all(tmp_path: Path) -> None:
 
 
 def test_missing_cells_are_counted_and_the_command_is_given(tmp_path: Path, runs: Writer) -> None:
-    runs(method="scn", seed=0)
-    runs(method="scn", seed=1, accuracy=0.82)
+    runs(dataset="fer2013", method="scn", seed=0)
+    runs(dataset="fer2013", method="scn", seed=1, accuracy=0.82)
     text, found = make(tmp_path, prefix="python bench.py --runs elsewhere")
-    assert found["faces", "10", "0", "scn"]["n"] == "2"
+    assert found["fer2013", "10", "0", "scn"]["n"] == "2"
     assert "| 10 | scn | 81.00 ± 1.41 | 2 of 3 |" in text
     assert "| 10 | rul | missing | 0 of 3 |" in text
     assert "43 of 45 runs are missing" in text
-    assert "`python bench.py --runs elsewhere --suite table1 --datasets faces --recipe quick --epochs 8`" in text
+    assert "`python bench.py --runs elsewhere --suite table1 --datasets fer2013 --recipe quick`" in text
 
 
 def test_one_seed_has_no_deviation_no_interval_and_no_mark(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
     for method in BASE:
-        runs(dataset="fer2013", method=method, overrides=RUL if method == "rul" else {}, accuracy=BASE[method])
+        own = RUL if method == "rul" else {}
+        runs(dataset="fer2013", method=method, overrides=own, accuracy=BASE[method], recipe=PAPER)
     text, found = make(tmp_path)
     row = found["fer2013", "10", "0", "rul"]
     assert (row["mean"], row["sd"], row["low"], row["significance"], row["verdict"]) == ("86", "", "", "", "one seed")
@@ -129,10 +124,11 @@ def test_constant_metrics_are_said_and_not_called_best(tmp_path: Path, runs: Wri
     flat = {**last_metrics(0.8, uncertain=0.0), "error_auroc": 0.5}
     for method in ("baseline", "scn"):
         for seed in range(3):
-            runs(method=method, seed=seed, metrics={"last": flat, "best_on_test": {"accuracy": 0.8}})
+            metrics = {"last": flat, "best_on_test": {"accuracy": 0.8}}
+            runs(dataset="fer2013", method=method, seed=seed, metrics=metrics, recipe=OWN)
     text, found = make(tmp_path)
-    assert found["faces", "10", "0", "scn"]["sd"] == "0"
-    assert {found["faces", "10", "0", name]["significance"] for name in ("baseline", "scn")} == {"tie"}
+    assert found["fer2013", "10", "0", "scn"]["sd"] == "0"
+    assert {found["fer2013", "10", "0", name]["significance"] for name in ("baseline", "scn")} == {"tie"}
     assert "all seeds gave the same number" in text and "a constant ranks nothing" in text
 
 
@@ -146,13 +142,13 @@ def test_constant_metrics_are_said_and_not_called_best(tmp_path: Path, runs: Wri
 def test_null_and_nan_metrics_are_left_out_and_said(
     tmp_path: Path, runs: Writer, value: float | None, said: list[str]
 ) -> None:
-    runs(method="dul", seed=0, accuracy=0.7)
-    folder = runs(method="dul", seed=1, accuracy=0.7)
+    runs(dataset="fer2013", method="dul", seed=0, accuracy=0.7)
+    folder = runs(dataset="fer2013", method="dul", seed=1, accuracy=0.7)
     content = json.loads((folder / "record.json").read_text())
     content["metrics"]["last"]["accuracy"] = value
     (folder / "record.json").write_text(json.dumps(content))
     text, found = make(tmp_path)
-    assert found["faces", "10", "0", "dul"]["n"] == "1"
+    assert found["fer2013", "10", "0", "dul"]["n"] == "1"
     assert all(words in text for words in said)
 
 
@@ -232,7 +228,7 @@ def test_verdicts_on_comparable_runs(tmp_path: Path, runs: Writer, paper_recipe:
     for method, accuracy in wanted.items():
         for seed in range(3):
             own = {"overrides": RUL} if method == "rul" else {}
-            runs(dataset="fer2013", method=method, seed=seed, accuracy=accuracy + 0.001 * seed, **own)
+            runs(dataset="fer2013", method=method, seed=seed, accuracy=accuracy + 0.001 * seed, recipe=PAPER, **own)
     _, found = make(tmp_path)
     verdicts = [found["fer2013", "10", "0", method]["verdict"] for method in wanted]
     assert verdicts == ["reproduced", "reproduced", "below", "above"]
@@ -241,6 +237,7 @@ def test_verdicts_on_comparable_runs(tmp_path: Path, runs: Writer, paper_recipe:
 def test_runs_of_another_backbone_are_not_comparable(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
     other = RECIPE.model_copy(
         update={
+            "name": "mine",
             "backbone": "resnet18",
             "epochs": 3,
             "mean": (0.4, 0.2),

@@ -11,6 +11,7 @@ from benchmarks.metrics import scores
 from benchmarks.metrics.calibration import softmax
 from reports.build import build
 from tests.benchmarks.metrics.test_scores import sample
+from tests.reports.conftest import OWN
 
 
 def arrays(seed: int = 0, size: int = 200) -> dict[str, np.ndarray]:
@@ -29,7 +30,7 @@ def arrays(seed: int = 0, size: int = 200) -> dict[str, np.ndarray]:
 
 def test_the_uncertainty_report(tmp_path: Path, runs: Callable[..., Path]) -> None:
     for seed in range(8):
-        np.savez(runs(method="rul", seed=seed) / "predictions.npz", **arrays(seed))
+        np.savez(runs(dataset="fer2013", method="rul", seed=seed, recipe=OWN) / "predictions.npz", **arrays(seed))
     for seed in range(3):
         flat = arrays(seed)
         flat["test_uncertainty"][:] = 1
@@ -43,9 +44,29 @@ def test_the_uncertainty_report(tmp_path: Path, runs: Callable[..., Path]) -> No
     assert "faces, 10, scn: one class predicted for every image in 3 of 3" in text
     assert "faces, 10, dul: no readable predictions (missing, damaged or not finite) in 1 of 1" in text
     assert "| faces | 10 | conf | own | 0 of 1 | – |" in text
-    own, free = (line for line in text.splitlines() if line.startswith("| faces | 10 | rul |"))
+    own, free = (line for line in text.splitlines() if line.startswith("| fer2013 | 10 | rul |"))
     assert "| **100.0 ± 0.0** |" in free and "**" not in own
     calibration = (tmp_path / "out" / "calibration.md").read_text()
     wanted = [100 * scores.of_predictions(arrays(seed))["ece"] for seed in range(8)]
-    assert f"| faces | 10 | rul | 8 | {np.mean(wanted):.2f} ± {np.std(wanted, ddof=1):.2f} |" in calibration
-    assert "| faces | 10 | rul | recipe quick, 8 epochs" in (tmp_path / "out" / "summary.md").read_text()
+    assert f"| fer2013 | 10 | rul | 8 | {np.mean(wanted):.2f} ± {np.std(wanted, ddof=1):.2f} |" in calibration
+    assert "| fer2013 | 10 | rul | recipe mine, 8 epochs" in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_finding_wrong_labels(tmp_path: Path, runs: Callable[..., Path]) -> None:
+    flipped = np.arange(200) < 60
+    old = arrays()
+    np.savez(runs(method="rul", noise=0.3) / "predictions.npz", **old)
+    build(["wrong-labels"], [tmp_path / "runs"], tmp_path / "out")
+    text = (tmp_path / "out" / "wrong-labels.md").read_text()
+    assert "do not hold p(given label)" in text and "| own | 1 |" in text and "| 1 − p(given label) |" not in text
+    given = np.where(flipped, 0.1, 0.8).astype(np.float32)  # finds them all
+    new = {**old, "train_flipped": flipped, "train_p_given": given, "train_p_other": 1 - given}
+    new |= {"train_uncertainty": given.astype(float), "train_free_uncertainty": np.ones(200)}
+    np.savez(runs(method="dul", noise=0.3) / "predictions.npz", **new)
+    build(["wrong-labels"], [tmp_path / "runs"], tmp_path / "out")
+    text = (tmp_path / "out" / "wrong-labels.md").read_text()
+    assert "do not hold" not in text
+    assert "| faces | 30 | dul | 1 − p(given label) | 1 | 100.0 | 100.0 | 100.0 | 100.0 |" in text
+    assert "| faces | 30 | dul | p(another label) − p(given label) | 1 | 100.0 | 100.0 | 100.0 | 100.0 |" in text
+    assert "| faces | 30 | dul | own | 1 | 0.0 | 0.0 | 0.0 | 0.0 |" in text
+    assert "| faces | 30 | dul | 1 − max softmax | 1 | 50.0 | 30.0 | 30.0 | 30.0 |" in text

@@ -1,0 +1,89 @@
+"""From runs to a table's model, with the chance of the test images where predictions are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isfinite
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.metrics.calibration import softmax
+from benchmarks.store.run_folder import RunFolder
+from common.errors import UserError
+from reports.runs.predictions import predictions
+from reports.stats.bootstrap import ImageDraws, RunKey, image_draws, images_part
+from reports.stats.effects import Observed
+from reports.stats.model import Model, fit
+from reports.stats.resampled import Judged, Statistic
+
+Score = Literal["own", "free"]
+DRAWS = 2000  # resampled test sets: a standard error of their covariance is then known to 1.6 %
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is taken of a resampled test set: a statistic, by the own uncertainty or by 1 - max softmax."""
+
+    statistic: Statistic
+    score: Score = "own"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A run's number, in the units of tables, and where the run lies."""
+
+    number: float
+    folder: Path
+
+
+def model_of(runs: Mapping[RunKey, Value], terms: Sequence[tuple[int, Drawn]] = ()) -> Model:
+    """The model of these runs: (arm, cell, (data set, seed)) -> value.
+
+    terms: signed parts that a value is the sum of, e.g. own minus free. With them the test images' chance is added,
+    unless predictions of a run are missing: then intervals are over seeds alone. Raises UserError without any value.
+    """
+    runs = {key: run for key, run in runs.items() if isfinite(run.number)}
+    model = fit(Observed(*key, run.number) for key, run in runs.items())
+    if not terms or not all(count > 1 for count in model.runs.values()):
+        return model
+    datasets = dict.fromkeys(key[2][0] for key in runs)  # type: ignore[index]
+    try:
+        parts = [_drawn({k: r for k, r in runs.items() if k[2][0] == name}, terms) for name in datasets]  # type: ignore[index]
+    except UserError:  # other images, or nothing to rank
+        return model
+    if any(part is None for part in parts):
+        return model
+    return model.with_images(images_part(model.points, [part for part in parts if part is not None]))
+
+
+def _drawn(runs: Mapping[RunKey, Value], terms: Sequence[tuple[int, Drawn]]) -> ImageDraws | None:
+    total: dict[RunKey, np.ndarray] = {}
+    for sign, term in terms:
+        judged = {key: _judged(run.folder, term.score) for key, run in runs.items()}
+        known = {key: one for key, one in judged.items() if one is not None}
+        if len(known) < len(judged):
+            return None
+        for key, draws in image_draws(known, term.statistic, draws=DRAWS).values.items():
+            total[key] = total.get(key, 0.0) + sign * draws
+    return ImageDraws(total)
+
+
+def _judged(folder: Path, score: Score) -> Judged | None:
+    path = RunFolder(folder).predictions
+    found = _scores(folder, path.stat().st_mtime_ns) if path.is_file() else None
+    return None if found is None else Judged(found[0], found[1 if score == "own" else 2])
+
+
+@lru_cache(maxsize=1024)
+def _scores(folder: Path, changed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """correct, own uncertainty and 1 - max softmax of the test images, [N] each."""
+    arrays = predictions(folder)
+    if arrays is None:
+        return None
+    logits = arrays["test_logits"]
+    correct = logits.argmax(axis=1) == arrays["test_labels"]
+    return correct, arrays["test_uncertainty"].astype(np.float64), 1 - softmax(logits).max(axis=1)

@@ -1,0 +1,69 @@
+"""The five lines that open the document of claims: what these runs are, what they say, and of which data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.plan.recipe_file import Verdicts
+from reports.paper.claims import Claim
+from reports.paper.tables import DATASET_LABELS
+from reports.stats.comparisons import Finding
+from reports.tables.claims_grids import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SAYS: Mapping[Verdicts, str] = {
+    "reproduction": "on the paper's own schedule",
+    "setting": "what they show holds in this setting",
+    "none": "a demonstration, which tests nothing",
+}
+NO_NOTES = "these records carry no notes of it; docs/data.md says what is known of each data set"
+Tested = Sequence[tuple[Claim, Sequence[Finding]]]
+
+
+def take_home(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: Tested) -> Iterator[str]:
+    """tiers: recipe -> data set -> what its runs may say; found: every claim's findings."""
+    if not len(runs):
+        yield "There are no finished runs: nothing is measured yet."
+        return
+    yield _schedule(runs, tiers)
+    yield _reproduction(tiers, found)
+    for asked, whose in (("paper", "The paper's claims"), ("here", "What the paper does not show")):
+        yield f"{whose}: {_outcomes([(claim, part) for claim, part in found if claim.asked == asked])}."
+    notes = {
+        f"{DATASET_LABELS.get(name, name)}: {note}"
+        for name, many in zip(runs["dataset"], runs["data_notes"], strict=True)
+        for note in many
+    }
+    yield f"The data: {'; '.join(sorted(notes)) or NO_NOTES}."
+
+
+def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -> str:
+    parts = []
+    for recipe, by_dataset in tiers.items():
+        for told in dict.fromkeys(by_dataset.values()):
+            names = [name for name, own in by_dataset.items() if own == told]
+            mine = runs[(runs["recipe"] == recipe) & runs["dataset"].isin(names)]
+            epochs = sorted(set(mine["epochs"]))
+            span = f"{epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"{epochs[0]}"
+            data = " and ".join(DATASET_LABELS.get(name, name) for name in names)
+            parts.append(f"{len(mine)} runs of recipe {recipe} on {data} ({span} epochs): {_SAYS[told]}")
+    return "; ".join(parts) + "."
+
+
+def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: Tested) -> str:
+    if not any(told == "reproduction" for part in tiers.values() for told in part.values()):
+        return "No run here is of the published schedule, so nothing here says whether the paper is reproduced."
+    held = [one.reproduced.outcome for _, part in found for one in part if one.reproduced is not None]
+    names = {"equivalent": "reproduced", "different": "not reproduced", "undecided": "undecided"}
+    counts = ", ".join(f"{words} {held.count(name)}" for name, words in names.items())  # type: ignore[arg-type]
+    return f"Of the paper's differences, {len(held)} can be held against ours (equal to within a point): {counts}."
+
+
+def _outcomes(found: Tested) -> str:
+    tested = [(claim.number, part) for claim, part in found if any(one.ruling is not None for one in part)]
+    if not tested:
+        return "none is tested by these runs"
+    return "; ".join(f"{number}. {counted([one for one in part if one.ruling is not None])}" for number, part in tested)
