@@ -21,7 +21,11 @@ class Tested(Protocol):
     """Of the document of claims: (claim's number, recipe, finding)."""
 
     @property
-    STEP = 0.45  # between the cells of a comparison; 1 between comparisons
+    def forest(self) -> Sequence[tuple[int, str, Finding]]:
+        """What is tested."""
+
+
+STEP = 0.45  # between the cells of a comparison; 1 between comparisons
 
 
 def forest(document: Tested) -> Figure | None:
