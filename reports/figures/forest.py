@@ -80,10 +80,10 @@ def _rows(lines: Sequence[tuple[int, str, Finding]]) -> dict[tuple[int, str], li
 
 
 def _draw(axis: Axes, place: float, one: Finding) -> None:
-    if one.ruling is None or one.ruling.effect.low is None or one.ruling.effect.high is None:
-        return
-    effect, color = one.ruling.effect, COLORS[one.outcome]
-    axis.plot([effect.low, effect.high], [place, place], color=color, linewidth=1.2)
-    axis.plot(effect.estimate, place, marker="o", color=color, markersize=3)
+    color = COLORS[one.outcome]
+    effect = one.ruling.effect if one.ruling is not None else None
+    if effect is not None and effect.low is not None and effect.high is not None:
+        axis.plot([effect.low, effect.high], [place, place], color=color, linewidth=1.2)
+    axis.plot(one.estimate, place, marker="o", color=color, markersize=3)
     if one.paper is not None:
         axis.plot(one.paper, place, marker="D", markerfacecolor="white", color="black", markersize=3)
