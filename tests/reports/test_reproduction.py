@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def test_outcomes_and_numbers_of_generated_records(runs: Path) -> None:
     assert before_appendix(text) <= 150
     assert "adds nothing for rejection" in text
     assert not any(word in text for word in ("of no use", "deciding", "in favour", "p over seeds", "significant"))
+
+
+def test_the_document_stays_short_where_everything_is_tested(runs: Path) -> None:
+    found = document(load([runs]))
+    parts = found.entries[2].parts * 2  # nine findings, under two recipes
+    full = replace(found, entries=tuple(replace(entry, parts=parts) for entry in found.entries))
+    assert before_appendix(markdown(full)) <= 150
+    assert markdown(full).partition("\n## Appendix")[0].count("| rul − ") == len(found.entries)
 
 
 def test_a_demonstration_tests_nothing(tmp_path: Path) -> None:
