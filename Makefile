@@ -61,6 +61,7 @@ report: setup ## every table and figure from the finished runs and the released 
 reproduction: setup ## docs/reproduction.md anew, from the released records alone
 	$(PY) bench.py report reproduction --from reports/released --out "$(OUT)/reproduction" >/dev/null
 	cp "$(OUT)/reproduction/reproduction.md" docs/reproduction.md
+	if [ -f "$(OUT)/reproduction/figures/forest.png" ]; then mkdir -p docs/figures && cp "$(OUT)/reproduction/figures/forest.png" docs/figures/; fi
 
 clean: ## remove the environment, caches and reports; data and runs stay
 	rm -rf $(VENV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

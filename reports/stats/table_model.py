@@ -21,7 +21,7 @@ from reports.stats.model import Model, fit
 from reports.stats.resampled import Judged, Statistic
 
 Score = Literal["own", "free"]
-DRAWS = 2000  # resampled test sets: a standard error of their covariance is then known to 1.6 %
+DRAWS = 1000  # resampled test sets: the width of an interval is then known to 2 %
 
 
 @dataclass(frozen=True)
