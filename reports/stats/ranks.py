@@ -8,10 +8,10 @@ from math import sqrt
 
 import numpy as np
 
-from reports.paper.tables import STAND_INS
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.stats.statistics import ALPHA, summary
+from reports.stats.verdict import allowed
 
 LEAST = 3  # methods, and blocks: with fewer there is nothing to rank over
 
@@ -43,10 +43,16 @@ class Ranks:
 def average(
     loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | None = None
 ) -> Iterator[tuple[str, Ranks | str]]:
-    """(name, ranks) by accuracy and by AURC of the own uncertainty, or why there are none. Stand-ins do not count."""
-    found = [group for group in seed_groups(loaded, datasets, recipe) if group.keys[0] not in STAND_INS]
+    """(name, ranks) by accuracy and by AURC of the own uncertainty, or why there are none. Only runs that allow a
+    verdict count: no stand-ins, no demonstrations."""
+    found = [group for group in seed_groups(loaded, datasets, recipe) if _counts(group)]
     yield "accuracy", _rank("accuracy", [(group, summary(group.percent("last.accuracy")).mean) for group in found])
     yield "aurc", _rank("AURC of the own uncertainty", [(group, _aurc(loaded, group)) for group in found])
+
+
+def _counts(group: SeedGroup) -> bool:
+    row = group.runs.iloc[0]
+    return allowed(row.resolved, row.dataset, row.method, row.weights) != "none"
 
 
 def _aurc(loaded: Loaded, group: SeedGroup) -> float | None:
@@ -64,8 +70,8 @@ def _rank(title: str, values: Sequence[tuple[SeedGroup, float | None]]) -> Ranks
     methods = sorted(set.intersection(*map(set, blocks))) if blocks else []
     if len(blocks) < LEAST or len(methods) < LEAST:
         return (
-            f"Ranks need {LEAST} blocks (data set, noise, set-up) with {LEAST} methods in common; there are "
-            f"{len(blocks)} blocks with {LEAST} methods or more, {len(methods)} of them in common."
+            f"Ranks need {LEAST} blocks (data set, noise, set-up) with {LEAST} methods in common, of recipes that "
+            f"allow a verdict; there are {len(blocks)} blocks with {LEAST} methods or more, {len(methods)} of them in common."
         )
     scores = np.array([[row[name] for name in methods] for row in blocks])
     width = critical_difference(len(methods), len(blocks))

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from benchmarks.plan import recipe as recipes
+from benchmarks.plan.recipe import Recipe
 from reports.build import build
 from reports.figures.evaluation import _rejection_curve
 from reports.figures.mixing import _mixing_losses
 from reports.figures.ranks import cliques
 from reports.paper.numbers import lookup
-from tests.reports.conftest import fill_table1, write
+from tests.reports.conftest import OWN, RECIPE, fill_table1, write
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
@@ -65,7 +66,7 @@ def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_pa
 def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, runs: Writer) -> None:
     for noise in (0.1, 0.2, 0.3):
         for rank, method in enumerate(("dul", "rul", "scn")):
-            runs(dataset="fer2013", method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
+            runs(dataset="fer2013", method=method, noise=noise, accuracy=0.8 + 0.01 * rank, recipe=OWN)
     first = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
     assert {path.name for path in first} >= {"critical-difference-accuracy.png", "critical-difference-accuracy.pdf"}
     before = {path: path.read_bytes() for path in first}
@@ -73,11 +74,13 @@ def test_figures_are_made_the_same_twice_and_ranks_are_drawn(tmp_path: Path, run
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-@pytest.mark.parametrize("dataset", ["faces", "digits"])
-def test_stand_ins_enter_no_ranks(tmp_path: Path, runs: Writer, dataset: str) -> None:
+@pytest.mark.parametrize(("dataset", "recipe"), [("faces", OWN), ("digits", OWN), ("fer2013", RECIPE)])
+def test_stand_ins_and_demonstrations_enter_no_ranks(
+    tmp_path: Path, runs: Writer, dataset: str, recipe: Recipe
+) -> None:
     for noise in (0.0, 0.1, 0.2, 0.3):
         for rank, method in enumerate(("dul", "rul", "scn")):
-            runs(dataset=dataset, method=method, noise=noise, accuracy=0.8 + 0.01 * rank)
+            runs(dataset=dataset, method=method, noise=noise, accuracy=0.8 + 0.01 * rank, recipe=recipe)
     paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
     assert not [path for path in paths if path.name.startswith("critical-difference")]
     assert "there are 0 blocks" in (tmp_path / "out" / "figures.md").read_text()

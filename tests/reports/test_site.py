@@ -16,7 +16,7 @@ from benchmarks.store.lease import Lease
 from reports.build import build, names
 from reports.runs.frame import load
 from reports.site.index import index_page
-from tests.reports.conftest import RECIPE, fill_table1, last_metrics, write
+from tests.reports.conftest import OWN, RECIPE, fill_table1, last_metrics, write
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,label_accuracy,test_accuracy\n1,2.0,0.9,0.5\n2,nan,0.9,\n3,1.0,0.9,0.7\n"
@@ -107,9 +107,9 @@ def test_every_page_is_there_and_every_link_resolves(tmp_path: Path, runs: Write
 
 
 def test_the_overview_begins_with_pictures_and_the_navigation_is_grouped(tmp_path: Path, runs: Writer) -> None:
-    fill_table1(runs, "fer2013")
+    fill_table1(runs, "fer2013", recipe=OWN)
     for noise in (0.0, 0.1):
-        add(runs(dataset="fer2013", method="conf", noise=noise))
+        add(runs(dataset="fer2013", method="conf", noise=noise, recipe=OWN))
     home = site(tmp_path, ("figures", "site"))["index.html"]
     text = home.path.read_text(encoding="utf-8")
     shown = [link for link in home.loaded if not link.startswith("data:")]
