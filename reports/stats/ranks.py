@@ -71,7 +71,8 @@ def _rank(title: str, values: Sequence[tuple[SeedGroup, float | None]]) -> Ranks
     if len(blocks) < LEAST or len(methods) < LEAST:
         return (
             f"Ranks need {LEAST} blocks (data set, noise, set-up) with {LEAST} methods in common, of recipes that "
-            f"allow a verdict; there are {len(blocks)} blocks with {LEAST} methods or more, {len(methods)} of them in common."
+            f"allow a verdict; there are {len(blocks)} blocks with {LEAST} methods or more, {len(methods)} of them in "
+            "common."
         )
     scores = np.array([[row[name] for name in methods] for row in blocks])
     width = critical_difference(len(methods), len(blocks))

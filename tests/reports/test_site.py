@@ -113,7 +113,8 @@ def test_the_overview_begins_with_pictures_and_the_navigation_is_grouped(tmp_pat
     home = site(tmp_path, ("figures", "site"))["index.html"]
     text = home.path.read_text(encoding="utf-8")
     shown = [link for link in home.loaded if not link.startswith("data:")]
-    assert shown == ["figures/accuracy-over-noise.png", "figures/rejection-fer2013-noise-0.png"]
+    pictures = ("forest", "accuracy-over-noise", "rejection-fer2013-noise-0")
+    assert shown == [f"figures/{name}.png" for name in pictures]
     assert (
         text.index("accuracy-over-noise") < text.index("Average ranks by accuracy over 3 blocks") < text.index("Suites")
     )
