@@ -37,7 +37,7 @@ $(VENV)/.ready: requirements.txt
 	  cp requirements.txt $@; fi
 
 test: setup ## all tests
-	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+	$(PY) -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## ruff (lint and format), the floors (who may import whom) and mypy
 	$(VENV)/bin/ruff check .

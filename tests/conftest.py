@@ -12,6 +12,15 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+# Files that take minutes, first: where each worker does whole files, one of them at the end would keep all waiting.
+SLOW_FILES = ("slurm/test_faults", "cli/test_command_line", "launch/test_shared_folder", "train/test_precision")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files first, everything else in its order."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in SLOW_FILES))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """The tests run side by side; each process keeps to one core."""

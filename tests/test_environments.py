@@ -70,8 +70,8 @@ def test_a_run_is_done_where_tmpdir_is_too_long_for_sockets(tmp_path):
 
 def test_figures_need_no_backend_of_a_notebook(tmp_path):
     code = (
-        "from pathlib import Path; from reports.figures.make import draw_all; from reports.runs.frame import load\n"
-        "list(draw_all(load([]), Path())); import matplotlib; assert matplotlib.get_backend().lower() == 'agg'"
+        "from reports.figures.make import _drawing\n"
+        "with _drawing(): import matplotlib; assert matplotlib.get_backend().lower() == 'agg'"
     )
     values = environment(MPLBACKEND="module://matplotlib_inline.none", PYTHONPATH=str(CHECKOUT))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=values, capture_output=True, text=True)

@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
-        verb = self.prog.partition(" ")[2]
-        raise UserError(f"{printable(message)} (see python bench.py {verb}{' ' if verb else ''}--help)")
+        command = self.prog if self.prog.startswith("python") else f"python {self.prog}"
+        raise UserError(f"{printable(message)} (see {command} --help)")
 
 
 LOGS = ("tensorboard",)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cli.flags import Parser
 from benchmarks.cli.values import MOST_JOBS, MOST_THREADS, parse_names, whole
 from common.errors import UserError
 
@@ -20,13 +21,13 @@ def _counts(text: str) -> list[int]:
     return [whole(1, MOST_JOBS)(count) for count in parse_names(text)]
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The flags."""
-    top = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    top = Parser(prog="python -m benchmarks.speed", description=__doc__)
     what = top.add_argument_group("what to measure")
     what.add_argument("--dataset", metavar="NAME", help="data set (faces; fer2013 with --to-accuracy)")
     what.add_argument("--method", default="rul", metavar="NAME", help="method (rul)")
-    what.add_argument("--recipe", metavar="NAME", help="quick, long, paper (real data: paper; embedded data: quick)")
+    what.add_argument("--recipe", metavar="NAME", help="quick, compact, paper (real data: paper; embedded data: quick)")
     what.add_argument("--backbone", metavar="NAME", help="instead of the recipe's")
     what.add_argument("--image-size", type=int, metavar="N", help="instead of the recipe's")
     what.add_argument("--batch", type=int, metavar="N", help="batch size instead of the recipe's")
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parts.add_argument(
         "--stream",
-        type=whole(1, 10**8),
+        type=whole(1, 10**13),
         metavar="N",
         help="and the data side alone of an epoch of N images in a memory map",
     )
@@ -187,7 +188,11 @@ def show(found: dict[str, Any]) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print. Returns the exit code: 0, or 2 for wrong input."""
-    flags = parser().parse_args(arguments)
+    try:
+        flags = parser().parse_args(arguments)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     from benchmarks.launch.environment import MALLOC
 
     if any(os.environ.get(name) != value for name, value in MALLOC.items()):

@@ -1,13 +1,12 @@
 """What of the SLURM path needs no SLURM: settings, packing, times, states, devices."""
 
-import argparse
 import json
 import pickle
 from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.cli import options
+from benchmarks.cli.flags import Parser, slurm
 from benchmarks.cli.status import status
 from benchmarks.launch import devices
 from benchmarks.launch.journal import Journal, Launch
@@ -39,8 +38,8 @@ def _settings(tmp_path, monkeypatch, *arguments, toml=None):
     monkeypatch.chdir(tmp_path)
     if toml is not None:
         (tmp_path / "slurm.toml").write_bytes(toml if isinstance(toml, bytes) else toml.encode())
-    parser = argparse.ArgumentParser()
-    options.slurm(parser)
+    parser = Parser()
+    slurm(parser)
     return SlurmSettings.from_flags(parser.parse_args(["--slurm", *arguments]))
 
 
