@@ -89,10 +89,10 @@ def _curve(folder: RunFolder, has_split: bool) -> list[float]:
         return [100 * float(row[column]) for row in csv.DictReader(file)]
 
 
-Curves = Mapping[float, Mapping[str, Sequence[float]]]  # rate -> method -> accuracy by epoch
+AccuracyCurves = Mapping[float, Mapping[str, Sequence[float]]]  # rate -> method -> accuracy by epoch
 
 
-def section(first: RunSpec, found: Curves, flags: argparse.Namespace, split: str) -> str:
+def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, split: str) -> str:
     """The tried values and the choice, as Markdown."""
     means = {rate: mean(curve[-1] for curve in curves.values()) for rate, curves in found.items()}
     chosen = max(means, key=lambda rate: means[rate])

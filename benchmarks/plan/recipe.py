@@ -21,24 +21,24 @@ MOST_PIXELS = 1024  # a side
 RECIPES = TomlFolder("recipe", Path(__file__).parent / "recipes")
 
 
-class _Values(BaseModel):
+class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Constant(_Values):
+class Constant(_Frozen):
     """The base learning rate throughout."""
 
     kind: Literal["constant"] = "constant"
 
 
-class Exponential(_Values):
+class Exponential(_Frozen):
     """lr x gamma after each epoch."""
 
     kind: Literal["exponential"]
     gamma: float = Field(gt=0, le=1)
 
 
-class StepDecay(_Values):
+class StepDecay(_Frozen):
     """lr x factor^((epoch - start) // every) from epoch `start` on (FER2013's public setting)."""
 
     kind: Literal["step"]
@@ -47,7 +47,7 @@ class StepDecay(_Values):
     factor: float = Field(gt=0, le=1)
 
 
-class MultiStep(_Values):
+class MultiStep(_Frozen):
     """lr x factor at each of these epochs, counted from 0."""
 
     kind: Literal["multi_step"]
@@ -55,7 +55,7 @@ class MultiStep(_Values):
     factor: float = Field(gt=0, le=1)
 
 
-class Cosine(_Values):
+class Cosine(_Frozen):
     """Linear warm-up over the first `warmup` share of all steps, then half a cosine to zero."""
 
     kind: Literal["cosine"]
@@ -65,7 +65,7 @@ class Cosine(_Values):
 Schedule = Annotated[Constant | Exponential | StepDecay | MultiStep | Cosine, Field(discriminator="kind")]
 
 
-class Recipe(_Values):
+class Recipe(_Frozen):
     """Everything about training that is neither the method's nor the data set's own."""
 
     name: Annotated[str, AfterValidator(one_line)]

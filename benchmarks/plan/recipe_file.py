@@ -12,25 +12,25 @@ from common.errors import UserError
 from common.registry import unknown
 from datasets.registry import DATASETS
 
-Values = dict[str, Any]
+TomlTable = dict[str, Any]
 Verdicts = Literal["reproduction", "setting", "none"]
 METHODS = "methods"  # the key of the tables of single methods
 
 
 class RecipeFile(BaseModel):
-    """Values of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`.
+    """TomlTable of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`.
 
     verdicts: what a number of such a run may say: whether the paper is reproduced, whether a claim holds in this
     setting, or nothing. It is no part of a run's identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, Values] = Field(init=False)
+    __pydantic_extra__: dict[str, TomlTable] = Field(init=False)
 
     title: str
     extends: str | None = None
     verdicts: Verdicts = "setting"
-    default: Values = Field(default_factory=dict)
+    default: TomlTable = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_data_sets(self) -> Self:
@@ -39,16 +39,16 @@ class RecipeFile(BaseModel):
                 raise ValueError(str(unknown("table", f"[{name}]", ["extends", "verdicts", "default", *DATASETS])))
         return self
 
-    def table(self, dataset: str, method: str | None) -> Values:
+    def table(self, dataset: str, method: str | None) -> TomlTable:
         """What holds for a data set: `[default]`, its own table over it and, with a method, that method's tables."""
         tables = [self.default, self.__pydantic_extra__.get(dataset, {})]
         tables += [table.get(METHODS, {}).get(method, {}) for table in tables]
         return over(*tables)
 
 
-def over(*tables: Values) -> Values:
+def over(*tables: TomlTable) -> TomlTable:
     """Each table over those before it; the settings of methods (`method = {...}`) key by key."""
-    found: Values = {}
+    found: TomlTable = {}
     for table in tables:
         settings = {**found.get("method", {}), **table.get("method", {})}
         found |= {key: value for key, value in table.items() if key != METHODS}
@@ -63,7 +63,7 @@ def values(
     valid: Collection[str],
     method: str | None = None,
     above: tuple[str, ...] = (),
-) -> Values:
+) -> TomlTable:
     """The values of a recipe for a data set, over those of the recipe that it extends, if it does.
 
     method: with the values that its authors train it with, where the recipe has such (`[DATASET.methods.METHOD]`).

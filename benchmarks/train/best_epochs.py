@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 EpochRow = dict[str, Any]
-Weights = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
 
 @dataclass
@@ -21,7 +21,7 @@ class BestEpochs:
     """
 
     rows: dict[str, EpochRow] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
-    weights: dict[str, Weights] = field(default_factory=dict)
+    weights: dict[str, StateDict] = field(default_factory=dict)
 
     def offer(
         self, epoch: int, accuracies: Mapping[str, float | None], measured: EpochRow | None, method: nn.Module
@@ -52,5 +52,5 @@ class BestEpochs:
         method.load_state_dict(own)
 
 
-def _copy(method: nn.Module) -> Weights:
+def _copy(method: nn.Module) -> StateDict:
     return {name: value.clone() for name, value in method.state_dict().items()}

@@ -24,7 +24,7 @@ from reports.stats.measures import MEASURES
 from reports.stats.model import Model
 from reports.stats.outcome import Equivalence, Outcome, Ruling, agreement, equivalence, rule
 from reports.stats.statistics import summary
-from reports.stats.table_model import Value, model_of
+from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
 
 Told = Outcome | Literal["not tested", "described"]
@@ -172,17 +172,17 @@ def _agree(one: Comparison, model: Model, cells: Sequence[Condition]) -> float |
 
 def _runs(
     members: Sequence[Comparison], a: str, b: str, values: Values, cells: Sequence[Condition]
-) -> dict[RunKey, Value]:
+) -> dict[RunKey, RunValue]:
     """(arm, cell, (data set, seed)) -> value; of two scores of one network, their difference in each run."""
     arms = dict.fromkeys(side.arm for one in members for side in one.sides)
-    result: dict[RunKey, Value] = {}
+    result: dict[RunKey, RunValue] = {}
     for arm in arms:
         for cell in cells:
             first = values.by_seed(Side(arm, a), cell)
             second = values.by_seed(Side(arm, b), cell) if b else dict.fromkeys(first, 0.0)
             for seed in first.keys() & second.keys():
                 folder = values.runs(arm, cell)[seed]["folder"]
-                result[arm, cell, (cell.dataset, seed)] = Value(first[seed] - second[seed], folder)
+                result[arm, cell, (cell.dataset, seed)] = RunValue(first[seed] - second[seed], folder)
     return dict(sorted(result.items(), key=lambda item: (list(arms).index(item[0][0]), str(item[0][1:]))))
 
 

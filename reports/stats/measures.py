@@ -11,7 +11,7 @@ import numpy as np
 from reports.runs.predictions import predictions, reversed_accuracy
 from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Rise
 from reports.stats.stored import stored
-from reports.stats.table_model import Drawn
+from reports.stats.table_model import ResampledRuns
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Measure:
     title: str
     digits: int
     read: Callable[[Mapping[str, Any], Mapping[str, float]], float]
-    drawn: Drawn | None = None
+    drawn: ResampledRuns | None = None
 
 
 def _recorded(column: str, factor: float = 100, minus: str = "") -> Callable[..., float]:
@@ -58,13 +58,13 @@ def _stored(name: str) -> Callable[..., float]:
 
 NAN = float("nan")
 MEASURES: Mapping[str, Measure] = {
-    "accuracy": Measure("accuracy (%)", 2, _recorded("last.accuracy"), Drawn(Accuracy())),
+    "accuracy": Measure("accuracy (%)", 2, _recorded("last.accuracy"), ResampledRuns(Accuracy())),
     **{
         f"at_{rate}": Measure(
             f"accuracy, {rate} % rejected (%)",
             2,
             _recorded(f"last.accuracy_at_{rate}"),
-            Drawn(AfterRejection(rate / 100)),
+            ResampledRuns(AfterRejection(rate / 100)),
         )
         for rate in (10, 20, 30)
     },
@@ -77,17 +77,20 @@ MEASURES: Mapping[str, Measure] = {
         "accuracy, 30 % rejected by 1 − max softmax (%)",
         2,
         _recorded("last.free_accuracy_at_30"),
-        Drawn(AfterRejection(0.3), "free"),
+        ResampledRuns(AfterRejection(0.3), "free"),
     ),
     "rise": Measure(
         "rise at 30 % rejected (points)",
         2,
         _recorded("last.accuracy_at_30", minus="last.accuracy"),
-        Drawn(Rise(0.3)),
+        ResampledRuns(Rise(0.3)),
     ),
-    "auroc": Measure("errors: AUROC (%)", 2, _recorded("last.error_auroc"), Drawn(ErrorAuroc())),
+    "auroc": Measure("errors: AUROC (%)", 2, _recorded("last.error_auroc"), ResampledRuns(ErrorAuroc())),
     "free_auroc": Measure(
-        "errors: AUROC of 1 − max softmax (%)", 2, _recorded("last.free_error_auroc"), Drawn(ErrorAuroc(), "free")
+        "errors: AUROC of 1 − max softmax (%)",
+        2,
+        _recorded("last.free_error_auroc"),
+        ResampledRuns(ErrorAuroc(), "free"),
     ),
     "ambiguity": Measure("rank correlation with the votes' entropy (·100)", 2, _recorded("last.ambiguity_spearman")),
     "free_ambiguity": Measure(

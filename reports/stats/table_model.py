@@ -25,7 +25,7 @@ DRAWS = 1000  # resampled test sets: the width of an interval is then known to 2
 
 
 @dataclass(frozen=True)
-class Drawn:
+class ResampledRuns:
     """What is taken of a resampled test set: a statistic, by the own uncertainty or by 1 - max softmax."""
 
     statistic: Statistic
@@ -33,14 +33,14 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Value:
+class RunValue:
     """A run's number, in the units of tables, and where the run lies."""
 
     number: float
     folder: Path
 
 
-def model_of(runs: Mapping[RunKey, Value], terms: Sequence[tuple[int, Drawn]] = ()) -> Model:
+def model_of(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, ResampledRuns]] = ()) -> Model:
     """The model of these runs: (arm, cell, (data set, seed)) -> value.
 
     terms: signed parts that a value is the sum of, e.g. own minus free. With them the test images' chance is added,
@@ -60,7 +60,7 @@ def model_of(runs: Mapping[RunKey, Value], terms: Sequence[tuple[int, Drawn]] = 
     return model.with_images(images_part(model.points, [part for part in parts if part is not None]))
 
 
-def _drawn(runs: Mapping[RunKey, Value], terms: Sequence[tuple[int, Drawn]]) -> ImageDraws | None:
+def _drawn(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, ResampledRuns]]) -> ImageDraws | None:
     total: dict[RunKey, np.ndarray] = {}
     for sign, term in terms:
         judged = {key: _judged(run.folder, term.score) for key, run in runs.items()}

@@ -17,7 +17,7 @@ from reports.stats.intervals import dunnett, marks, simultaneous
 from reports.stats.outcome import Ruling, rule
 from reports.stats.resampled import Accuracy, AfterRejection
 from reports.stats.statistics import Summary, summary
-from reports.stats.table_model import Drawn, Value, model_of
+from reports.stats.table_model import ResampledRuns, RunValue, model_of
 from reports.stats.verdict import allowed, deviations, verdict
 
 CONTROLS = ("baseline", "rul")  # what the others of a column are held against: the first that a table has
@@ -181,16 +181,16 @@ def _summary(cell: Cell, column: str) -> Summary:
     return summary(list(_percent(cell.by_seed(column)).values()))
 
 
-def _runs(part: Measured, rate: int, minus: str = "") -> dict[RunKey, Value]:
+def _runs(part: Measured, rate: int, minus: str = "") -> dict[RunKey, RunValue]:
     """(arm, column, (data set, seed)) -> accuracy in per cent, or own minus free."""
-    result: dict[RunKey, Value] = {}
+    result: dict[RunKey, RunValue] = {}
     for item, cell in part:
         column = _percent(cell.by_seed(_column("last.", rate)))
         free = _percent(cell.by_seed(_column(minus, rate))) if minus else dict.fromkeys(column, 0.0)
         folders = dict(zip(cell.runs["seed"].astype(int), cell.runs["folder"], strict=True))
         for seed, number in column.items():
             key = (item.arm, (item.dataset, item.noise), (item.dataset, seed))
-            result[key] = Value(number - free.get(seed, float("nan")), folders[seed])
+            result[key] = RunValue(number - free.get(seed, float("nan")), folders[seed])
     return {key: value for key, value in result.items() if value.number == value.number}
 
 
@@ -200,7 +200,7 @@ def _judged(definition: Definition, part: Measured, rate: int) -> list[CellResul
     if not runs:
         return []
     statistic = AfterRejection(rate / 100) if rate else Accuracy()
-    model = model_of(runs, [(1, Drawn(statistic))])
+    model = model_of(runs, [(1, ResampledRuns(statistic))])
     items = [item for item, _ in part]
     result = []
     for column in dict.fromkeys((item.dataset, item.noise) for item in items):
@@ -221,12 +221,12 @@ def _judged(definition: Definition, part: Measured, rate: int) -> list[CellResul
     return _with_free(result, _runs(part, rate, "last.free_"), rate) if rate and definition.free_score else result
 
 
-def _with_free(items: Sequence[CellResult], gaps: Mapping[RunKey, Value], rate: int) -> list[CellResult]:
+def _with_free(items: Sequence[CellResult], gaps: Mapping[RunKey, RunValue], rate: int) -> list[CellResult]:
     """Own minus free of every cell, each run against itself."""
     if not gaps:
         return list(items)
     kept = AfterRejection(rate / 100)
-    model = model_of(gaps, [(1, Drawn(kept)), (-1, Drawn(kept, "free"))])
+    model = model_of(gaps, [(1, ResampledRuns(kept)), (-1, ResampledRuns(kept, "free"))])
     effects: dict[object, Effect] = dict(
         zip(model.points, simultaneous(model, [{point: 1.0} for point in model.points]), strict=True)
     )

@@ -20,10 +20,10 @@ _SAYS: Mapping[Verdicts, str] = {
     "none": "a demonstration, which tests nothing",
 }
 NO_NOTES = "these records carry no notes of it; docs/data.md says what is known of each data set"
-Tested = Sequence[tuple[Claim, Sequence[Finding]]]
+ClaimFindings = Sequence[tuple[Claim, Sequence[Finding]]]
 
 
-def take_home(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: Tested) -> Iterator[str]:
+def take_home(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings) -> Iterator[str]:
     """tiers: recipe -> data set -> what its runs may say; found: every claim's findings."""
     if not len(runs):
         yield "There are no finished runs: nothing is measured yet."
@@ -53,7 +53,7 @@ def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -
     return "; ".join(parts) + "."
 
 
-def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: Tested) -> str:
+def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings) -> str:
     if not any(told == "reproduction" for part in tiers.values() for told in part.values()):
         return "No run here is of the published schedule, so nothing here says whether the paper is reproduced."
     held = [one.reproduced.outcome for _, part in found for one in part if one.reproduced is not None]
@@ -62,7 +62,7 @@ def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: Tested) ->
     return f"Of the paper's differences, {len(held)} can be held against ours (equal to within a point): {counts}."
 
 
-def _outcomes(found: Tested) -> str:
+def _outcomes(found: ClaimFindings) -> str:
     tested = [(claim.number, part) for claim, part in found if any(one.ruling is not None for one in part)]
     if not tested:
         return "none is tested by these runs"

@@ -10,8 +10,7 @@ from reports.runs.groups import SeedGroup, seed_groups
 from reports.stats.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
 from reports.stats.statistics import Summary, summary
-from reports.stats.table_model import Value as RunValue
-from reports.stats.table_model import model_of
+from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
 from reports.tables.caption import Note, evidence, problems
 from reports.tables.summary import KEYS, plain
