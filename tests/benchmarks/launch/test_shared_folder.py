@@ -11,7 +11,6 @@ import time
 
 import pytest
 
-from benchmarks.store import lease
 from tests.runs import CHECKOUT, RUN, Pace, epochs, metrics, same, wait_for
 
 
@@ -143,13 +142,11 @@ def test_a_disk_that_cannot_be_written(start, tmp_path, small_disk, undisturbed)
     assert same(small_disk, undisturbed, 2)
 
 
-def test_soak(start, tmp_path, monkeypatch):
-    """A hundred tiny runs; a random one is killed every second, and every tenth time the launcher, while one of its
-    runs is a stopped process, which cannot end with it and whose lease nobody touches any more.
+def test_soak(start, tmp_path):
+    """A hundred tiny runs; a random one is killed every second, and every sixteenth time the launcher.
 
     An epoch lasts long enough that the runs cannot be over before they were killed many times.
     """
-    monkeypatch.setenv(lease.DEAD_VARIABLE, "6")
     command = (*RUN[:-3], "2", "--seeds", "100")
     runs, chance, killed = tmp_path / "runs", random.Random(6), 0
     undisturbed = start(*command, "--runs", "undisturbed")
@@ -161,26 +158,25 @@ def test_soak(start, tmp_path, monkeypatch):
     launcher, end = launch(), time.monotonic() + 240
     while launcher.poll() is None and time.monotonic() < end:
         time.sleep(1)
-        if killed % 10 == 9:
-            _signal_one(runs, chance, signal.SIGSTOP)
+        if killed % 16 == 15:
             launcher.kill()
             launcher.wait()
             launcher = launch()
             killed += 1
         else:
-            killed += _signal_one(runs, chance, signal.SIGKILL)
+            killed += _kill_one(runs, chance)
     _ended(launcher)
     assert killed > 10
     assert same(runs, metrics(tmp_path / "undisturbed"), 100)
 
 
-def _signal_one(runs, chance, sent):
-    """Kill or stop the process of a run that is going on, as soon as there is one; returns how many (0 or 1)."""
+def _kill_one(runs, chance):
+    """Kill the process of a run that is going on, as soon as there is one to be had; returns how many (0 or 1)."""
     end = time.monotonic() + 1
     while time.monotonic() < end:
         leases = sorted(runs.rglob("lease-*"))
         with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
-            os.kill(json.loads(chance.choice(leases).read_text())["pid"], sent)
+            os.kill(json.loads(chance.choice(leases).read_text())["pid"], signal.SIGKILL)
             return 1
         time.sleep(0.05)
     return 0
