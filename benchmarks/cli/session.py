@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +39,7 @@ from benchmarks.train.build import check_backbones
 from benchmarks.train.context import RunContext
 from common.errors import UserError
 from common.text import printable
+from datasets.cache.digests import leaving_nothing
 from methods.core.weights import sha256
 from methods.registry import METHODS
 
@@ -78,7 +80,8 @@ class Session:
         """Validate every flag of `run`. Raises UserError; nothing is written."""
         load_plugins(flags.plugin)
         request = from_flags(flags)
-        sources = request.sources(flags.data.resolve())
+        with leaving_nothing() if flags.dry_run else nullcontext():
+            sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
         specs = plan.resolve(request, sources, flags.weights)
         session = cls.of(flags, specs, sources, weights)
@@ -169,6 +172,10 @@ class Session:
         if not self.specs:
             print("no run has failed or gone stale")
             return None
+        with leaving_nothing() if self.dry_run else nullcontext():
+            return self._run()
+
+    def _run(self) -> int | None:
         store = Store(self.context.runs)
         splits = self._load_data()
         check_backbones(self.specs, splits)

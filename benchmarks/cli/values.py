@@ -39,7 +39,11 @@ def path(text: str) -> Path:
 def folder(text: str) -> Path:
     """The path of a folder, whether it is there or not."""
     found = path(text)
-    if found.exists() and not found.is_dir():
+    try:
+        other = found.exists() and not found.is_dir()
+    except OSError as error:  # a name that is too long, a folder that nobody may look into
+        raise ArgumentTypeError(f"{printable(text)}: {error.strerror}") from None
+    if other:
         raise ArgumentTypeError(f"{printable(text)} is not a folder")
     return found
 

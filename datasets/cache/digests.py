@@ -7,7 +7,8 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,20 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORMAT = 2  # of an entry's folder; part of every key
 
 
+_temporary: list[Path] = []  # the folder that takes new entries while somebody must leave nothing behind
+
+
+@contextlib.contextmanager
+def leaving_nothing() -> Iterator[None]:
+    """Within it, what is not cached yet is decoded into a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        _temporary.append(Path(folder))
+        try:
+            yield
+        finally:
+            _temporary.pop()
+
+
 def cache_folders(root: Path) -> list[Path]:
     """Where entries are looked for, in this order; the first writable one is written to. `root`: the data folder."""
     if chosen := os.environ.get(ENVIRONMENT):
@@ -31,6 +46,8 @@ def cache_folders(root: Path) -> list[Path]:
 
 def writable(folders: list[Path]) -> Path:
     """The first folder that can be written, made if need be. Raises DataError where none can."""
+    if _temporary:
+        return _temporary[-1]
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)

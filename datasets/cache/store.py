@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import socket
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,20 +35,6 @@ _VERIFY = 1 << 28  # bytes up to which images are hashed again on loading (0.1 s
 _HUMAN = "human_"  # before the name of human labels in a file's name
 
 
-_temporary: list[Path] = []  # the folder that takes new entries while somebody must leave nothing behind
-
-
-@contextlib.contextmanager
-def leaving_nothing() -> Iterator[None]:
-    """Within it, what is not cached yet is decoded into a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory() as folder:
-        _temporary.append(Path(folder))
-        try:
-            yield
-        finally:
-            _temporary.pop()
-
-
 def cached(name: str, key: str, root: Path, build: Callable[[], Splits]) -> Splits:
     """The splits stored under `name` and `key`, or those of `build()`, stored first.
 
@@ -66,7 +51,7 @@ def cached_in(name: str, key: str, root: Path, build: Callable[[Path], Splits]) 
     for folder in folders:  # a prepared cache may be read-only
         if (splits := _read(folder / name / key)) is not None:
             return splits
-    home = _temporary[-1] if _temporary else writable(folders)
+    home = writable(folders)
     entry = home / name / key
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)

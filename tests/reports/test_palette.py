@@ -37,7 +37,8 @@ def distance(a: Style, b: Style, vision: str) -> float:
 
 
 def test_every_method_has_a_style_of_its_own() -> None:
-    assert set(METHODS) == set(REGISTRY)
+    ours = {name for name, entry in REGISTRY.items() if isinstance(entry.target, str)}  # other tests add plug-ins
+    assert set(METHODS) == ours
     colors = [style.color for style in METHODS.values()]
     assert len(set(colors)) == len(colors) and not set(colors) & set(SPARE)
 
