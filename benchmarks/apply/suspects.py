@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,17 +11,18 @@ import numpy as np
 from benchmarks.metrics.calibration import softmax
 from benchmarks.metrics.ranking import auroc
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store.arrays import check, read_arrays
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train.folds import parts, with_fold
 from common.errors import UserError
+from common.foreign import Unreadable
 from datasets.base import ImageSet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TOP_PERCENT = (10, 20, 30)  # of the ranking, where its precision is measured
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,13 @@ def collect(
 
 def _arrays(folder: RunFolder) -> Mapping[str, np.ndarray]:
     try:
-        with np.load(folder.predictions, allow_pickle=False) as file:
-            return {name: file[name] for name in ("test_logits", "test_uncertainty", "test_labels")}
-    except _DAMAGE as error:
-        what = f"{folder.predictions}: cannot be read ({type(error).__name__}: {error!s:.80})"
-        raise UserError(f"{what}; move the run's folder away and give the command again") from None
+        arrays = read_arrays(folder.predictions)
+        check(arrays)
+    except (OSError, Unreadable) as error:
+        raise UserError(
+            f"{folder.predictions}: {error}; move the run's folder away and give the command again"
+        ) from None
+    return arrays
 
 
 def cleanlab_issues(found: Suspects) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ import torch
 from benchmarks.apply import find
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store.arrays import check, read_arrays
 from benchmarks.store.record import Record
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
@@ -24,6 +24,7 @@ from benchmarks.train.evaluate import Evaluator, Outputs
 from benchmarks.train.loader import Loader
 from benchmarks.train.precision import Precision
 from common.errors import UserError
+from common.foreign import Unreadable
 from datasets.images.decode import Fit, Look
 from datasets.registry import DATASETS
 from methods.core.base import Method
@@ -31,9 +32,6 @@ from methods.registry import METHODS
 
 if TYPE_CHECKING:
     from benchmarks.apply.predictions import Predictions
-
-# Everything that reading a damaged .npz can raise.
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -140,12 +138,11 @@ def _fit(dataset: str) -> Fit:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    wanted = ("example_images", "test_logits", "test_uncertainty", "test_labels")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in wanted}
-    except _DAMAGE as error:
-        raise UserError(f"{path}: cannot be read ({type(error).__name__}: {error!s:.80})") from None
-    if arrays["example_images"].ndim != 4 or len({len(arrays[name]) for name in wanted[1:]}) != 1:
-        raise UserError(f"{path}: its arrays are not those of a run")
+        arrays = read_arrays(path)
+        check(arrays)
+    except (OSError, Unreadable) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from None
+    if "example_images" not in arrays:  # whose shape says what the network takes
+        raise UserError(f"{path}: example_images are missing")
     return arrays

@@ -11,9 +11,9 @@ import numpy as np
 
 from benchmarks.metrics.accuracy import accuracy_after_rejection
 from benchmarks.metrics.scores import of_predictions
+from benchmarks.store.arrays import check, read_arrays
 from benchmarks.store.run_folder import RunFolder
 from common.foreign import Unreadable
-from reports.runs.arrays import check, read_arrays
 
 log = logging.getLogger(__name__)
 Arrays = Mapping[str, np.ndarray]

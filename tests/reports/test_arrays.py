@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.store.arrays import check, read_arrays
 from benchmarks.store.record import read_record
 from common.errors import UserError
 from common.foreign import Unreadable
 from reports.build import build
 from reports.release import release
-from reports.runs.arrays import check, read_arrays
 from reports.runs.predictions import predictions, read_predictions, scores_of_run
 from tests.reports.conftest import write
 from tests.reports.test_release import add, arrays
@@ -192,7 +192,7 @@ def test_a_bomb_takes_little_memory(tmp_path: Path) -> None:
         (tmp_path / "b.npz").write_bytes(zipped(zeros, "a.npy", 3)),
     )
     code = (
-        "import resource, sys; from pathlib import Path; from reports.runs.arrays import *\n"
+        "import resource, sys; from pathlib import Path; from benchmarks.store.arrays import *\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "for name in sys.argv[1:]:\n"
         "    try: read_arrays(Path(name))\n    except Unreadable: pass\n"
