@@ -80,9 +80,9 @@ CLAIMS: tuple[Claim, ...] = (
         comparisons=(_less(RELABELS, "scn"), _less(RELABELS, "dul")),
         table="table1",
         shown=(Side("baseline"), Side("rul"), Side("rul (released code)"), Side("rul (any partner)")),
-        remark="RUL relabels, as in the paper's noisy-label runs, whose numbers are of the last epoch (its author, in "
-        "public). Table 1's order below RUL differs by data set: DUL before SCN on RAF-DB, after it on FER2013 from "
-        "20 %.",
+        remark="RUL relabels, as in the paper's noisy-label runs, whose numbers are of the last epoch (its author, "
+        "in public). Table 1's order below RUL differs by data set: DUL before SCN on RAF-DB, after it on FER2013 "
+        "from 20 %.",
     ),
     Claim(
         number=2,
@@ -111,9 +111,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         number=4,
         title="RUL improves other classification tasks, and rejection helps there",
-        quote="RUL could still improve the performance of the deep learning model on other classification tasks. "
-        "The test "
-        "accuracy increases along with the rejection of the most uncertain test samples",
+        quote="RUL could still improve the performance of the deep learning model on other classification tasks. The "
+        "test accuracy increases along with the rejection of the most uncertain test samples",
         where="4.7, Table 6",
         grid=_grid(OTHERS, ("0",)),
         comparisons=(
@@ -122,16 +121,14 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         table="table6",
         shown=(Side("baseline"), Side("baseline", "rise")),
-        remark="At 30 % rejected Table 6 has CONF and DUL above RUL on CIFAR-10, so that is no claim. How the "
-        "paper trained "
-        "here it does not say.",
+        remark="At 30 % rejected Table 6 has CONF and DUL above RUL on CIFAR-10, so that is no claim. How the paper "
+        "trained here it does not say.",
     ),
     Claim(
         number=5,
         title="Mixing features beats mixing outputs and weighting losses; RUL's uncertainty helps DUL",
-        quote="RUL performs better than mix output in both the test accuracy and accuracy with 10% rejection "
-        "[...] RUL "
-        "outperforms the loss attention method",
+        quote="RUL performs better than mix output in both the test accuracy and accuracy with 10% rejection [...] "
+        "RUL outperforms the loss attention method",
         where="4.6, 4.7, Table 5",
         grid=_grid(FACES, ("0",)),
         comparisons=(
@@ -142,10 +139,9 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         table="table5",
         shown=(Side("mix_output (probabilities)"), Side("loss_attention", "reversed_at_10")),
-        remark="The paper's mix output (“mix the logits”) is RUL itself: with a linear classifier W and weights "
-        "that sum to "
-        "one, u W f + (1 − u) W g = W (u f + (1 − u) g), so its 0.62 points are chance. Loss attention learns a "
-        "certainty; the appendix has its rejection in both directions.",
+        remark="The paper's mix output (“mix the logits”) is RUL itself: with a linear classifier W and weights that "
+        "sum to one, u W f + (1 − u) W g = W (u f + (1 − u) g), so its 0.62 points are chance. Loss attention learns "
+        "a certainty; the appendix has its rejection in both directions.",
     ),
     Claim(
         number=6,
@@ -160,9 +156,8 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         number=7,
         title="Pretraining: RUL gains most with it, CONF needs it",
-        quote="using pretrained model can better deal with label noise as RUL improves the accuracy most when "
-        "using pretrained "
-        "models [...] CONF performs pretty well on RAF-DB while degrades on FER2013",
+        quote="using pretrained model can better deal with label noise as RUL improves the accuracy most when using "
+        "pretrained models [...] CONF performs pretty well on RAF-DB while degrades on FER2013",
         where="4.3, 4.4",
         grid=_grid(FACES, ("0", *NOISY)),
         comparisons=(
@@ -190,8 +185,7 @@ CLAIMS: tuple[Claim, ...] = (
         number=8,
         title="RUL's features are compact, uncertain images lie at the centre",
         quote="encourages intra-class compactness and inter-class separability [...] the samples with high "
-        "uncertainty learned "
-        "by RUL congregate at the center",
+        "uncertainty learned by RUL congregate at the center",
         where="4.5, Figure 3, by eye",
         grid=_grid(FACES, ("0",)),
         comparisons=(
@@ -199,9 +193,8 @@ CLAIMS: tuple[Claim, ...] = (
             _less("rul", "dul", "silhouette", "silhouette (·100)"),
             Comparison("rul: uncertain images' distance to the centre", Side("rul", "centre"), sign=-1),
         ),
-        remark="Measured on the test features themselves: the silhouette by label; the mean distance to the "
-        "centre of the "
-        "most uncertain tenth, in per cent above that of the most certain tenth (below zero: nearer).",
+        remark="Measured on the test features themselves: the silhouette by label; the mean distance to the centre "
+        "of the most uncertain tenth, in per cent above that of the most certain tenth (below zero: nearer).",
     ),
     Claim(
         number=9,
@@ -249,9 +242,8 @@ CLAIMS: tuple[Claim, ...] = (
             for arm in (RELABELS, *LEARNED, "baseline")
         ),
         asked="here",
-        remark="A score of the image alone cannot find flips that are symmetric, unless the network memorises "
-        "them. The "
-        "report wrong-labels has all four scores and their precision.",
+        remark="A score of the image alone cannot find flips that are symmetric, unless the network memorises them. "
+        "The report wrong-labels has all four scores and their precision.",
     ),
     Claim(
         number=13,
@@ -266,9 +258,8 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         asked="here",
         shown=(Side(RELABELS, "precision"),),
-        remark="Right labels after training minus before, in points of the training set: the last epoch's "
-        "precision hides "
-        "what earlier epochs broke. RUL's author calls relabelling vital in public; the released code lacks it.",
+        remark="Right labels after training minus before, in points of the training set: the last epoch's precision "
+        "hides what earlier epochs broke. RUL's author calls relabelling vital in public; the released code lacks it.",
     ),
     Claim(
         number=14,
@@ -308,8 +299,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         asked="here",
         remark="At equal logits the loss falls with the surer image's weight as (a_i − a_j)(1 − 2p): probability "
-        "that belongs "
-        "to neither label pulls weight to it. Partners of another label leave 1/2 (1 − 1/(K − 1)) of the contrast "
-        "between targets, nothing at K = 2; mixing the same label hardly matters, says the author.",
+        "that belongs to neither label pulls weight to it. Partners of another label leave 1/2 (1 − 1/(K − 1)) of "
+        "the contrast between targets, nothing at K = 2; mixing the same label hardly matters, says the author.",
     ),
 )
