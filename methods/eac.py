@@ -27,8 +27,8 @@ class EAC(PooledMethod):
     reference = "Zhang et al., Learn From All: Erasing Attention Consistency for Noisy Label FER, ECCV 2022"
     note = (
         "made for a pretrained network: from scratch, a weight of 5 can hold the activation maps at nothing and "
-        "the predictions at the most frequent class; eac.consistency_weight lowers it. Under label noise its code erases "
-        "the two views independently and adds noise to one alone; here the flip is always that of the first view"
+        "the predictions at the most frequent class; eac.consistency_weight lowers it. Under label noise its code "
+        "erases the two views independently and adds noise to one alone; here the second is always the first's flip"
     )
     extra_augment = ({"op": "erase", "p": 0.5, "scale": (0.02, 0.25)},)
 

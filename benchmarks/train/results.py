@@ -85,6 +85,7 @@ def _provenance(
             "classes": list(splits.train.class_names),
             "notes": [*splits.notes, *noisy.notes],
         },
+        "method_note": ready.method.note,
         "commits": list(fitted.commits),  # more than one: interrupted, and ended by other code
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": sum(p.numel() for p in ready.method.parameters()),

@@ -43,8 +43,8 @@ _NUMBERS = tuple(column for column in RUNS_CSV.values() if "." in column)
 _LABELS = (
     "run_id", "folder", "dataset", "method", "settings", "overrides", "config", "config_key", "noise", "noise_kind",
     "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "protocols", "pretrained",
-    "image_size", "weights", "commit", "dirty", "processor", "data_notes", "class_names", "device", "finished",
-    "resolved", "released", "parameters",
+    "image_size", "weights", "commit", "dirty", "processor", "data_notes", "method_note", "class_names", "device",
+    "finished", "resolved", "released", "parameters",
 )  # fmt: skip
 
 
@@ -145,6 +145,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "processor": provenance.get("processor"),
         "device": _device(provenance),
         "data_notes": tuple((provenance.get("data") or {}).get("notes") or ()),
+        "method_note": str(provenance.get("method_note") or ""),
         "class_names": tuple((provenance.get("data") or {}).get("classes") or ()),
         "finished": str(provenance.get("finished") or ""),
         "resolved": spec.recipe,

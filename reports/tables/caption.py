@@ -47,6 +47,9 @@ AGAINST = (
 )
 
 
+COMMON = "All methods share a recipe's values (--protocol common), not those that each one's authors took."
+
+
 def caption(definition: Definition, selection: Selection, results: Sequence[CellResult]) -> Iterator[str]:
     """Sentences that every reader needs: protocol, data, hardware, code."""
     suite = selection.suite
@@ -72,6 +75,8 @@ def caption(definition: Definition, selection: Selection, results: Sequence[Cell
             seeds = ", ".join(str(seed) for seed in sorted(set(runs["seed"])))
             noise = _noise(suite.noise, suite.noise_kind, runs)
             yield f"{_label(dataset)}: {describe_setup(setup)}; seeds {seeds}; {noise}."
+    if any(setup.protocols == "common" for setup in selection.setups.values()):
+        yield COMMON
     yield from evidence(selection.runs())
 
 
@@ -151,6 +156,8 @@ def notes(
         found = selection.runs(dataset)["data_notes"]
         yield from (Note(f"{_label(dataset)}: {note}") for note in dict.fromkeys(n for part in found for n in part))
         yield from _oddities(dataset, mine)
+    told = selection.runs()[["method", "method_note"]].drop_duplicates().sort_values("method")
+    yield from (Note(f"{row.method}: {row.method_note}.") for row in told.itertuples() if row.method_note)
     yield from (Note(note) for note in selection.notes)
     yield from problems(loaded, set(selection.runs()["run_id"]))
     if any(item.published is not None for item in results):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -181,3 +182,15 @@ def test_a_set_up_names_protocols_of_the_methods_own(tmp_path: Path) -> None:
     runs = load([tmp_path]).runs
     assert all("each method's own protocol" in describe_setup(row) for _, row in runs.iterrows())
     assert len(largest(runs, SETUP)) == 2, "methods that differ on purpose stand in one column"
+
+
+def test_what_a_method_says_of_its_numbers_stands_below_them(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        folder = write(tmp_path / "runs", method="scn", dataset="fer2013", noise=0.1, seed=seed)
+        record = json.loads((folder / "record.json").read_text())
+        record["provenance"]["method_note"] = "its code does otherwise"
+        (folder / "record.json").write_text(json.dumps(record))
+    build(["table1"], [tmp_path / "runs"], tmp_path / "out")
+    text = (tmp_path / "out" / "table1.md").read_text()
+    assert text.count("- scn: its code does otherwise.") == 1
+    assert "All methods share a recipe's values" in text
