@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.cli.dispatch import VERBS
 from benchmarks.cli.options import parser
 from benchmarks.cli.output import BROKEN, guarded
-from benchmarks.cli.verbs import VERBS
 from common.errors import UserError
 from common.text import printable
 

@@ -23,7 +23,7 @@ from reports.stats.intervals import simultaneous
 from reports.stats.measures import MEASURES
 from reports.stats.model import Model
 from reports.stats.outcome import Equivalence, Outcome, Ruling, agreement, equivalence, rule
-from reports.stats.statistics import summary
+from reports.stats.summary import summary
 from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
 

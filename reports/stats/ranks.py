@@ -10,7 +10,8 @@ import numpy as np
 
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
-from reports.stats.statistics import ALPHA, summary
+from reports.stats.effects import ALPHA
+from reports.stats.summary import summary
 from reports.stats.verdict import allowed
 
 LEAST = 3  # methods, and blocks: with fewer there is nothing to rank over

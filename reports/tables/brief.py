@@ -11,7 +11,7 @@ from reports.paper.tables import DATASET_LABELS, TABLES
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.runs.select import belongs, select
-from reports.stats.statistics import Summary, summary
+from reports.stats.summary import Summary, summary
 from reports.stats.verdict import as_published
 from reports.tables.table import spread
 

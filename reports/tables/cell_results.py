@@ -16,7 +16,7 @@ from reports.stats.effects import Effect
 from reports.stats.intervals import dunnett, marks, simultaneous
 from reports.stats.outcome import Ruling, rule
 from reports.stats.resampled import Accuracy, AfterRejection
-from reports.stats.statistics import Summary, summary
+from reports.stats.summary import Summary, summary
 from reports.stats.table_model import ResampledRuns, RunValue, model_of
 from reports.stats.verdict import allowed, deviations, verdict
 

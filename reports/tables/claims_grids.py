@@ -10,7 +10,7 @@ from reports.paper.claims import Claim
 from reports.paper.tables import DATASET_LABELS
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, level_of, paper_effect
 from reports.stats.measures import MEASURES
-from reports.stats.statistics import Summary
+from reports.stats.summary import Summary
 from reports.tables.table import bracket, signed, spread
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmarks.metrics.label_errors import SUSPICIOUS_PERCENT
 from reports.runs.frame import Loaded
-from reports.stats.statistics import summary
+from reports.stats.summary import summary
 from reports.tables.caption import Note, problems
 from reports.tables.summary import KEYS, plain
 from reports.tables.table import Row, Table, Value, titled

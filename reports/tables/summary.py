@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.runs.frame import Loaded
 from reports.runs.groups import seed_groups, shown
-from reports.stats.statistics import Summary, summary
+from reports.stats.summary import Summary, summary
 from reports.tables.caption import evidence, problems
 from reports.tables.table import NONE, Row, Table, Value, spread, titled
 

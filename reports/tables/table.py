@@ -11,7 +11,7 @@ from reports.paper.tables import DATASET_LABELS, Definition
 from reports.runs.frame import Loaded
 from reports.runs.select import Selection
 from reports.stats.outcome import Ruling
-from reports.stats.statistics import Summary
+from reports.stats.summary import Summary
 from reports.tables.caption import Note, caption, notes
 from reports.tables.cell_results import CellResult, cell_results, undefined
 

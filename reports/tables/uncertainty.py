@@ -9,7 +9,7 @@ from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.stats.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
-from reports.stats.statistics import Summary, summary
+from reports.stats.summary import Summary, summary
 from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
 from reports.tables.caption import Note, evidence, problems

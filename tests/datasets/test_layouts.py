@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cli.data import check, prepare, show
+from benchmarks.cli.verbs.data import check, prepare, show
 from common.errors import UserError
 from datasets.errors import DataError
 from datasets.registry import DATASETS

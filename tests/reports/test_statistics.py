@@ -12,7 +12,7 @@ from benchmarks.plan import recipe as recipes
 from reports.paper.numbers import PaperNumber
 from reports.stats.effects import Effect
 from reports.stats.ranks import average_ranks, critical_difference, friedman_p
-from reports.stats.statistics import Summary, summary
+from reports.stats.summary import Summary, summary
 from reports.stats.verdict import allowed, deviations, verdict
 
 

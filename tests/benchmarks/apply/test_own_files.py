@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from benchmarks.cli.listing import resolved_recipe
+from benchmarks.cli.verbs.listing import resolved_recipe
 from benchmarks.plan import recipe, suite
 from common.errors import UserError
 from tests.conftest import CHECKOUT

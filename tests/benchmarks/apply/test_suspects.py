@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.apply import picture
 from benchmarks.apply.suspects import Suspects, cleanlab_issues, collect, folded, precision_at
-from benchmarks.cli.suspects import known_wrong
+from benchmarks.cli.verbs.suspects import known_wrong
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import Noise, RunSpec

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.cli import data as data_verbs
+from benchmarks.cli.verbs import data as data_verbs
 from common.errors import UserError
 from datasets.cifar10 import CIFAR10
 from datasets.errors import DataError

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from benchmarks.cli.tune import _replace
+from benchmarks.cli.verbs.tune import _replace
 from benchmarks.store.runs import Store
 from tests.benchmarks.cli.test_command_line import BENCH
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from benchmarks.cli.flags import Parser, slurm
-from benchmarks.cli.status import status
+from benchmarks.cli.verbs.status import status
 from benchmarks.launch import devices
 from benchmarks.launch.journal import Journal, Launch
 from benchmarks.launch.slurm import packing, scheduler

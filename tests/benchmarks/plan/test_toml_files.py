@@ -130,7 +130,7 @@ def test_a_bad_file_is_shown_by_list_and_stops_nothing(tmp_path, monkeypatch, ca
     (tmp_path / "bad.toml").write_text("[")
     (tmp_path / "good.toml").write_text('title = "a good one"')
     (tmp_path / "folder.toml").mkdir()
-    monkeypatch.setattr("benchmarks.cli.listing.SUITES", TomlFolder("suite", tmp_path))
+    monkeypatch.setattr("benchmarks.cli.verbs.listing.SUITES", TomlFolder("suite", tmp_path))
     assert main(["list"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "a good one" in text and "unreadable" in text and "a folder, not a file" in text

@@ -12,8 +12,8 @@ from common.errors import UserError
 
 def list_(flags: argparse.Namespace) -> int:
     """`bench.py list`."""
-    from benchmarks.cli import listing
     from benchmarks.cli.values import parse_names
+    from benchmarks.cli.verbs import listing
 
     if flags.recipe:
         names = parse_names(flags.datasets) if flags.datasets else ("faces",)
@@ -28,7 +28,7 @@ def list_(flags: argparse.Namespace) -> int:
 
 def status(flags: argparse.Namespace) -> int:
     """`bench.py status`."""
-    from benchmarks.cli import status as statuses
+    from benchmarks.cli.verbs import status as statuses
 
     runs = flags.runs.resolve()
     if not flags.watch:
@@ -46,7 +46,7 @@ def status(flags: argparse.Namespace) -> int:
 
 def cancel(flags: argparse.Namespace) -> int:
     """`bench.py cancel`."""
-    from benchmarks.cli import status as statuses
+    from benchmarks.cli.verbs import status as statuses
 
     print(statuses.cancel(flags.runs.resolve()))
     return 0
@@ -54,7 +54,7 @@ def cancel(flags: argparse.Namespace) -> int:
 
 def data(flags: argparse.Namespace) -> int:
     """`bench.py data list | check | prepare | show`."""
-    from benchmarks.cli import data as verbs
+    from benchmarks.cli.verbs import data as verbs
     from benchmarks.plan.plugins import load_plugins
 
     load_plugins(flags.plugin)
@@ -80,28 +80,28 @@ def data(flags: argparse.Namespace) -> int:
 
 def predict(flags: argparse.Namespace) -> int:
     """`bench.py predict`."""
-    from benchmarks.cli import apply
+    from benchmarks.cli.verbs import apply
 
     return apply.predict(flags)
 
 
 def tune(flags: argparse.Namespace) -> int:
     """`bench.py tune`."""
-    from benchmarks.cli import tune as verb
+    from benchmarks.cli.verbs import tune as verb
 
     return verb.tune(flags)
 
 
 def evaluate(flags: argparse.Namespace) -> int:
     """`bench.py evaluate`."""
-    from benchmarks.cli import apply
+    from benchmarks.cli.verbs import apply
 
     return apply.evaluate(flags)
 
 
 def suspects(flags: argparse.Namespace) -> int:
     """`bench.py data suspects`."""
-    from benchmarks.cli import suspects as verb
+    from benchmarks.cli.verbs import suspects as verb
 
     return verb.suspects(flags)
 

@@ -8,7 +8,7 @@ from math import isnan, sqrt
 
 import numpy as np
 
-ALPHA = 0.05
+from reports.stats.effects import ALPHA
 
 
 @dataclass(frozen=True)
