@@ -40,6 +40,10 @@ class DUL(BranchedMethod):
 
     Config = DULConfig
     reference = "Chang et al., Data Uncertainty Learning in Face Recognition, CVPR 2020"
+    note = (
+        "by default its branch is log variance, as in both public implementations; the RUL paper's words, log sigma, are "
+        "dul.parametrization=log_sigma"
+    )
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """mu and log sigma [B, D] of images [B, C, H, W], in full precision, under either parametrization."""

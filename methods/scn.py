@@ -40,6 +40,10 @@ class SCN(PooledMethod):
 
     Config = SCNConfig
     reference = "Wang et al., Suppressing Uncertainties for Large-Scale Facial Expression Recognition, CVPR 2020"
+    note = (
+        "by default relabels among the low-importance group, with a margin of 0.15, as in its paper; its code relabels "
+        "any sample (scn.relabel_group=all), and its README's command has 0.07"
+    )
 
     def __init__(self, backbone: Backbone, num_classes: int, config: SCNConfig) -> None:
         if config.relabel_group == "all":
