@@ -41,8 +41,8 @@ class DUL(BranchedMethod):
     Config = DULConfig
     reference = "Chang et al., Data Uncertainty Learning in Face Recognition, CVPR 2020"
     note = (
-        "by default its branch is log variance, as in both public implementations; the RUL paper's words, log sigma, are "
-        "dul.parametrization=log_sigma"
+        "by default its branch is log variance, as in both public implementations; the RUL paper's words, log sigma, "
+        "are dul.parametrization=log_sigma"
     )
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:

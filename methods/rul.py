@@ -38,8 +38,8 @@ class RUL(BranchedMethod):
     Config = RULConfig
     reference = "Zhang, Wang & Deng, Relative Uncertainty Learning for Facial Expression Recognition, NeurIPS 2021"
     note = (
-        "by default partners have another label, as in the paper; its released code takes any partner, averages sigma first and "
-        "halves the loss (rul.variant=released)"
+        "by default partners have another label, as in the paper; its released code takes any partner, averages "
+        "sigma first and halves the loss (rul.variant=released)"
     )
 
     @classmethod
