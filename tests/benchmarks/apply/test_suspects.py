@@ -94,7 +94,7 @@ def test_runs_of_folds_find_flipped_labels_and_no_report_takes_them_for_results(
     with pytest.raises(UserError, match="made of other data"):
         collect(runs, store, splits.train, noisy.labels[::-1].copy(), noisy.mask)
     store.run(runs[0]).predictions.write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"predictions.npz: cannot be read"):
+    with pytest.raises(UserError, match=r"predictions.npz: damaged"):
         collect(runs, store, splits.train, noisy.labels, noisy.mask)
 
 
