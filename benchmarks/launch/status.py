@@ -14,6 +14,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from benchmarks.store.runs import Store
+from benchmarks.store.verified import Verified
 
 ASK_SECONDS = 5.0
 Queue = dict[tuple[str, int], scheduler.QueuedTask]
@@ -41,7 +42,7 @@ class RunsStatus:
     """Looks at a runs folder, again and again where asked to."""
 
     def __init__(self, runs: Path) -> None:
-        self.runs, self.store, self.launches = runs, Store(runs), Journal(runs)
+        self.runs, self.store, self.launches, self.verified = runs, Store(runs), Journal(runs), Verified(runs)
         self._asked, self._names = float("-inf"), set[str]()
         self._answer: Queue | None = None
 
@@ -54,7 +55,8 @@ class RunsStatus:
             folders |= {run_id: self.store.run(place.spec) for run_id, place in places.items()}
         else:
             folders = {spec.run_id: self.store.run(spec) for spec in specs}
-        found = {run_id: _on_disk(folder, now) for run_id, folder in folders.items()}
+        found = {run_id: self._on_disk(folder, now) for run_id, folder in folders.items()}
+        self.verified.save()
         open_places = {
             run_id: places[run_id] for run_id, state in found.items() if run_id in places and state.state != "done"
         }
@@ -64,6 +66,16 @@ class RunsStatus:
             judge = _launched_here if place.array is None else _on_slurm
             found[run_id] = judge(found[run_id], place, queue, self.runs)
         return found
+
+    def _on_disk(self, folder: RunFolder, now: float) -> RunStatus:
+        if self.verified.knows(folder):
+            return RunStatus(folder.path, "done")
+        status = folder.status(now)
+        if status.state == "done":
+            self.verified.add(folder)
+            return status
+        log = folder.log if status.state == "failed" else None
+        return replace(status, job=(status.progress or {}).get("job"), log=log)
 
     def _queue(self, names: set[str]) -> Queue | None:
         """What SLURM says of these job names; it is not asked more often than every five seconds."""
@@ -93,12 +105,6 @@ class RunsStatus:
 def _run_id(folder: RunFolder) -> str:
     found = RunPath.parse(folder.path)
     return found.run_id if found else str(folder.path)
-
-
-def _on_disk(folder: RunFolder, now: float) -> RunStatus:
-    status = folder.status(now)
-    log = folder.log if status.state == "failed" else None
-    return replace(status, job=(status.progress or {}).get("job"), log=log)
 
 
 def _launched_here(state: RunStatus, place: Place, queue: object, runs: Path) -> RunStatus:

@@ -42,7 +42,10 @@ def parser() -> Parser:
     parts.add_argument("--no-loops", action="store_true", help="leave the three loops and their run out")
     parts.add_argument("--jobs", type=_counts, metavar="N,N", help="and the throughput of so many runs at once")
     parts.add_argument(
-        "--finished", type=whole(1, 10**6), metavar="N", help="and how long it takes to skip so many finished runs"
+        "--finished",
+        type=whole(1, 10**6),
+        metavar="N",
+        help="and seconds to skip so many finished runs, and of `status`",
     )
     parts.add_argument(
         "--stream",
@@ -139,7 +142,7 @@ def measure(flags: argparse.Namespace) -> dict[str, Any]:
             count, device = flags.stream, torch.device(context.device)
             found["streaming"] = streaming.stream(count, spec, channels, native, flags.data, device)
         if flags.finished:
-            found["skipping_seconds"] = planning.skip(flags.finished)
+            found["finished_seconds"] = planning.finished(flags.finished)
     return found
 
 
@@ -181,8 +184,9 @@ def show(found: dict[str, Any]) -> str:
     if "streaming" in found:
         rate, size, own = (found["streaming"][key] for key in ("images_per_second", "map_gib", "peak_memory_mib"))
         lines.append(f"\ndata side alone, map of {size:.1f} GiB: {rate:.0f} images/s, own memory {own:.0f} MiB")
-    if "skipping_seconds" in found:
-        lines.append(f"\nskipping the finished runs: {found['skipping_seconds']:.2f} s")
+    if "finished_seconds" in found:
+        rows = {"skipping the finished runs": "skipping", "status": "status", "status again": "status_again"}
+        lines += ["", *(f"{title}: {found['finished_seconds'][name]:.2f} s" for title, name in rows.items())]
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""How long a plan takes that finds everything done: so many finished runs, generated, resolved and skipped."""
+"""How long a plan takes that finds everything done, and `status`: so many finished runs, generated and skipped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.cli.verbs.status import status
 from benchmarks.launch.todo import make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.spec import Noise
@@ -20,8 +21,9 @@ METHODS = ("baseline", "scn", "dul", "conf", "rul")
 RATIOS = tuple(Noise(ratio=step / 20) for step in range(10))
 
 
-def skip(count: int) -> float:
-    """Seconds from a request to the plan that all of its runs (at least `count`, on digits) are finished."""
+def finished(count: int) -> dict[str, float]:
+    """Seconds from a request to the plan that all of its runs (at least `count`, on digits) are finished; seconds of
+    `status` on them, the first time and again."""
     seeds = tuple(range(math.ceil(count / len(METHODS) / len(RATIOS))))
     request = plan.Request(tuple(Arm(method=name) for name in METHODS), ("digits",), RATIOS, seeds)
     metrics = {f"{kind}accuracy_at_{rate}": 0.875 for kind in ("", "free_") for rate in (10, 20, 30)}
@@ -42,6 +44,11 @@ def skip(count: int) -> float:
                 json.dump(record.model_dump(mode="json"), file, indent=1)
         started = time.perf_counter()
         found = make_todo(plan.resolve(request, sources), store)
-        seconds = time.perf_counter() - started
+        seconds = {"skipping": time.perf_counter() - started}
         assert not found.todo, "every record was to be found"
+        for name in ("status", "status_again"):
+            started = time.perf_counter()
+            told = status(store.root)
+            seconds[name] = time.perf_counter() - started
+            assert " done" in told, "every record was to be found"
     return seconds

@@ -60,7 +60,8 @@ def test_the_command_measures_all_loops_and_gives_the_ratios(tmp_path):
     assert found["steps"]["baseline"]["relative_to_baseline"]["median"] == 1
     assert found["startup_seconds"] > 0.2 and found["peak_memory_mib"] > 100
     assert found["run"]["batch_size"] == 64 and found["machine"]["threads"] == 1
-    assert 0 < found["skipping_seconds"] < 10
+    assert set(found["finished_seconds"]) == {"skipping", "status", "status_again"}
+    assert all(0 < seconds < 10 for seconds in found["finished_seconds"].values())
     streamed = found["streaming"]
     assert streamed["images_per_second"] > 0 and 50 < streamed["peak_memory_mib"] < 3000
     assert streamed["map_gib"] == 2500 * 8 * 8 / 2**30
