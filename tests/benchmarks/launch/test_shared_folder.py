@@ -1,7 +1,6 @@
 """What goes wrong with a runs folder that many write to. Afterwards the records are those of undisturbed runs."""
 
 import contextlib
-import json
 import os
 import random
 import signal
@@ -11,6 +10,7 @@ import time
 
 import pytest
 
+from benchmarks.store import lease
 from tests.runs import CHECKOUT, RUN, Pace, epochs, metrics, same, wait_for
 
 
@@ -142,13 +142,15 @@ def test_a_disk_that_cannot_be_written(start, tmp_path, small_disk, undisturbed)
     assert same(small_disk, undisturbed, 2)
 
 
-def test_soak(start, tmp_path):
-    """A hundred tiny runs; a random one is killed every second, and every sixteenth time the launcher.
+def test_soak(start, tmp_path, monkeypatch):
+    """A hundred tiny runs; a random one is killed every second. Every tenth time one is stopped instead, as a machine
+    that sleeps, and the launcher killed: the next launcher must take the run over from a process that still lives.
 
     An epoch lasts long enough that the runs cannot be over before they were killed many times.
     """
+    monkeypatch.setenv(lease.DEAD_VARIABLE, "6")
     command = (*RUN[:-3], "2", "--seeds", "100")
-    runs, chance, killed = tmp_path / "runs", random.Random(6), 0
+    runs, chance, killed, stopped = tmp_path / "runs", random.Random(6), 0, []
     undisturbed = start(*command, "--runs", "undisturbed")
     assert "100 runs done" in _ended(undisturbed)
 
@@ -158,25 +160,28 @@ def test_soak(start, tmp_path):
     launcher, end = launch(), time.monotonic() + 240
     while launcher.poll() is None and time.monotonic() < end:
         time.sleep(1)
-        if killed % 16 == 15:
+        if killed % 10 == 9:
+            stopped += _signal_one(runs, chance, signal.SIGSTOP)
             launcher.kill()
             launcher.wait()
             launcher = launch()
             killed += 1
         else:
-            killed += _kill_one(runs, chance)
+            killed += len(_signal_one(runs, chance, signal.SIGKILL))
     _ended(launcher)
-    assert killed > 10
+    assert killed > 10 and stopped
     assert same(runs, metrics(tmp_path / "undisturbed"), 100)
+    wait_for(lambda: all(map(lease.died_here, stopped)))  # woken by who took their runs over, they have ended
 
 
-def _kill_one(runs, chance):
-    """Kill the process of a run that is going on, as soon as there is one to be had; returns how many (0 or 1)."""
+def _signal_one(runs, chance, what):
+    """Signal the process of a run that is going on, as soon as there is one to be had; returns it, if any."""
     end = time.monotonic() + 1
     while time.monotonic() < end:
         leases = sorted(runs.rglob("lease-*"))
         with contextlib.suppress(OSError, ValueError, IndexError):  # it has just ended
-            os.kill(json.loads(chance.choice(leases).read_text())["pid"], signal.SIGKILL)
-            return 1
+            holder = lease.Holder.model_validate_json(chance.choice(leases).read_text())
+            os.kill(holder.pid, what)
+            return [holder]
         time.sleep(0.05)
-    return 0
+    return []
