@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import inspect
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -89,6 +91,28 @@ def _check_dataset(name: str) -> None:
         cls(Path("data")).present()
     except Exception as error:
         raise _none(name, f"`present()` must say whether it is there, and raised {_said(error)}") from error
+    cls.load = _guarded(name, cls.load)
+
+
+def _guarded(name: str, load: Callable[..., Any]) -> Callable[..., Any]:
+    """A data set's `load` whose errors are one line that names the place, and whose result is a `Splits`."""
+    from datasets.base import Splits
+
+    @functools.wraps(load)
+    def guarded(*arguments: Any, **named: Any) -> Splits:
+        try:
+            splits = load(*arguments, **named)
+        except UserError:
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"line {last.lineno} of {Path(last.filename).name}"
+            raise _none(name, f"`load()` raised {_said(error)} ({where})") from error
+        if not isinstance(splits, Splits):
+            raise _none(name, f"`load()` must return datasets.Splits, not {type(splits).__name__}")
+        return splits
+
+    return guarded
 
 
 def _none(name: str, clause: str) -> UserError:

@@ -1,6 +1,7 @@
 """Plug-ins: the documented examples as they stand, and what a plug-in that breaks the contract is told."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,23 @@ def test_a_plugin_that_cannot_be_used_says_why(tmp_path, monkeypatch, text, word
     with pytest.raises(UserError, match=words) as error:
         load_plugins([path])
     assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("bad1", "{}['nope']", r"`load\(\)` raised KeyError: 'nope' .line 10 of plugin.py."),
+        ("bad2", "open('/no/such')", r"raised FileNotFoundError: .*No such file.*line 10 of plugin.py"),
+        ("bad3", "datasets.ImageSet.of(1, 2, 3)", "raised"),
+        ("bad4", "pass", "must return datasets.Splits, not NoneType"),
+    ],
+)
+def test_a_data_set_that_cannot_be_loaded_says_where(tmp_path, monkeypatch, capsys, name, body, words):
+    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))
+    path = tmp_path / "plugin.py"
+    path.write_text(
+        DATASET.format(name=name, own=name, classes=("a", "b"), present="1").replace("        ...", f"        {body}")
+    )
+    assert main(["data", "check", name, "--plugin", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert re.search(words, error) and error.count("\n") == 1
