@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from benchmarks.launch.estimate import LoadedSplits
 from benchmarks.plan.spec import RunSpec
@@ -35,10 +37,21 @@ def warning(specs: Sequence[RunSpec], splits: LoadedSplits, runs: Path, at_once:
     return f"these runs may need {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free under {runs}"
 
 
+class _Unset(TorchFunctionMode):
+    """Leaves parameters without values, which take most of the time that making a network takes. (The device `meta`
+    needs none either, but has torch import its compiler: more seconds than all the rest of a plan.)"""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        if func.__name__ in ("normal_", "uniform_", "trunc_normal_", "fill_", "zero_"):
+            return args[0] if args else named["tensor"]
+        return func(*args, **named)
+
+
 def _bytes(spec: RunSpec, data: Splits) -> tuple[int, int]:
     """What a run keeps (predictions uncompressed, weights), and what it needs while it trains (two checkpoints)."""
     _, side, _, channels = data.train.images.shape
-    with torch.device("meta"):  # shapes without memory
+    with _Unset():
         method = create_method(spec, len(data.train.class_names), side, channels)
     weights = FLOAT * sum(value.numel() for value in method.state_dict().values())
     wide = max(layer.in_features for layer in method.modules() if isinstance(layer, torch.nn.Linear))

@@ -110,8 +110,9 @@ class LocalPool:
         os.environ |= {**MALLOC, "PYTHONPATH": path}
         _shorten_sockets()
         processes = multiprocessing.get_context("forkserver")
-        # The first optimizer of a process imports torch._dynamo (seconds); the server does it once for all runs.
-        processes.set_forkserver_preload(["benchmarks.train.run", "torch._dynamo"])
+        # The first optimizer of a process imports torch._dynamo (seconds), the first evaluation scipy's and
+        # scikit-learn's metrics; the server does it once for all runs.
+        processes.set_forkserver_preload(["benchmarks.train.run", "torch._dynamo", "scipy.stats", "sklearn.metrics"])
         resource_tracker.ensure_running()  # which would unblock SIGTERM again
         signal.pthread_sigmask(signal.SIG_BLOCK, self.shielded)  # inherited by the server and all runs
         try:

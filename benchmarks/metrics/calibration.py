@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_softmax
-from scipy.special import softmax as scipy_softmax
+import scipy
 
 BINS = 15
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Softmax over the last axis of [N, K], in float64."""
-    return scipy_softmax(logits.astype(np.float64), axis=-1)
+    return scipy.special.softmax(logits.astype(np.float64), axis=-1)
 
 
 def _gaps(confidence: np.ndarray, correct: np.ndarray, bins: np.ndarray) -> float:
@@ -49,7 +48,7 @@ def classwise_ece(logits: np.ndarray, labels: np.ndarray) -> float:
 
 def nll(logits: np.ndarray, labels: np.ndarray) -> float:
     """Mean negative log-likelihood in nats of the labels [N] under logits [N, K]."""
-    return float(-log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels].mean())
+    return float(-scipy.special.log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels].mean())
 
 
 def brier(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import entr
-from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+import scipy  # loads scipy.special and scipy.stats when they are first used; scikit-learn has to be told to
 
 
 def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
     """Probability that a positive scores above a negative, ties counting one half. None without both kinds."""
+    from sklearn.metrics import roc_auc_score
+
     return float(roc_auc_score(positive, score)) if _rankable(score, positive) else None
 
 
 def average_precision(score: np.ndarray, positive: np.ndarray) -> float | None:
     """Sum of precision times the step in recall over the distinct scores, highest first. None without both kinds."""
+    from sklearn.metrics import average_precision_score
+
     return float(average_precision_score(positive, score)) if _rankable(score, positive) else None
 
 
@@ -24,6 +26,8 @@ def false_positive_rate(score: np.ndarray, positive: np.ndarray, found: float = 
     With errors as positives: the share of right answers that are questioned where 95 % of the wrong ones are. None
     without both kinds.
     """
+    from sklearn.metrics import roc_curve
+
     if not _rankable(score, positive):
         return None
     negatives, positives, _ = roc_curve(positive, score, drop_intermediate=False)
@@ -51,7 +55,7 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
     """Rank correlation of [N] and [N]; None when either is constant."""
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return float(spearmanr(a, b).statistic)
+    return float(scipy.stats.spearmanr(a, b).statistic)
 
 
 def entropy(distribution: np.ndarray) -> np.ndarray:
@@ -60,7 +64,7 @@ def entropy(distribution: np.ndarray) -> np.ndarray:
     Rows with the same shares in another order have the same entropy: summed in the order of the classes they would
     differ by rounding, and a rank correlation would take that for an order.
     """
-    return entr(np.sort(distribution.astype(np.float64), axis=1)).sum(axis=1).round(6)
+    return scipy.special.entr(np.sort(distribution.astype(np.float64), axis=1)).sum(axis=1).round(6)
 
 
 def selective_risks(correct: np.ndarray, uncertainty: np.ndarray) -> np.ndarray:

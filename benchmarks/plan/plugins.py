@@ -91,7 +91,7 @@ def _check_dataset(name: str) -> None:
         cls(Path("data")).present()
     except Exception as error:
         raise _none(name, f"`present()` must say whether it is there, and raised {_said(error)}") from error
-    cls.load = _guarded(name, cls.load)
+    cls.load = _guarded(name, cls.load)  # type: ignore[method-assign]
 
 
 def _guarded(name: str, load: Callable[..., Any]) -> Callable[..., Any]:
