@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -36,17 +39,19 @@ def cache_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def bench(tmp_path):
-    """`bench("list")` runs the command line in a process of its own, its data and runs folders below tmp_path."""
+def bench(tmp_path, monkeypatch):
+    """`bench("list")` calls the command line, its data and runs folders below tmp_path.
 
-    def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(CHECKOUT / "bench.py"), *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+    In this process, so that the runs of all tests fork from one server: to start one takes longer than most tests.
+    """
+    from bench import main
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        output, errors = io.StringIO(), io.StringIO()
+        monkeypatch.chdir(tmp_path)
+        with mock.patch.dict(os.environ), redirect_stdout(output), redirect_stderr(errors):
+            code = main(arguments)
+        return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
     return call
 

@@ -94,7 +94,7 @@ CALL += ["--set", "recipe.image_size=32"]
 
 
 def test_from_the_command_line(bench):
-    result = bench(*CALL, "--backbone", "timm:test_resnet", timeout=400)
+    result = bench(*CALL, "--backbone", "timm:test_resnet")
     assert result.returncode == 0 and "1 runs done" in result.stdout, result.stderr
 
 

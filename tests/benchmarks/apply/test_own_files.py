@@ -35,7 +35,7 @@ def test_the_examples_are_what_their_comments_say():
 def test_a_table_from_ones_own_suite_and_recipe(bench, tmp_path):
     call = ("--suite", str(EXAMPLES / "own_suite.toml"), "--recipe", str(EXAMPLES / "own_recipe.toml"))
     call += ("--seeds", "1", "--epochs", "1", "--noise", "0.3", "--jobs", "1")
-    result = bench(*call, timeout=400)
+    result = bench(*call)
     assert result.returncode == 0, result.stderr
     assert "3 runs done" in result.stdout
     with open(tmp_path / "reports/out/summary.csv", newline="") as file:

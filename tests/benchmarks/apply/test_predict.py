@@ -112,18 +112,16 @@ def test_best_is_the_run_of_highest_accuracy(digits_runs):
 def test_the_command_line(bench, digits_runs, digit_images, tmp_path):
     run = run_of(digits_runs, "rul").name.rpartition("-")[2]
     where = ("--runs", str(digits_runs), "--reject", "10", "--html", "sheet.html")
-    result = bench("predict", run, str(digit_images), *where, timeout=400)
+    result = bench("predict", run, str(digit_images), *where)
     assert result.returncode == 0, result.stderr
     assert "images/s" in result.stdout and "rejected" in result.stdout
     assert (tmp_path / "predictions.csv").exists() and (tmp_path / "sheet.html").exists()
-    result = bench(
-        "predict", "--best", "rul", "--dataset", "digits", str(digit_images), "--out", "b.csv", *where[:2], timeout=400
-    )
+    result = bench("predict", "--best", "rul", "--dataset", "digits", str(digit_images), "--out", "b.csv", *where[:2])
     assert result.returncode == 0 and "on its own test split" in result.stdout
     assert (tmp_path / "b.csv").read_text().count("\n") == len(list(digit_images.iterdir())) + 1
     (digit_images / "bad.png").write_bytes(b"")
     try:
-        result = bench("predict", run, str(digit_images), *where[:2], timeout=400)
+        result = bench("predict", run, str(digit_images), *where[:2])
     finally:
         (digit_images / "bad.png").unlink()
     assert result.returncode == 1 and "bad.png: cannot be decoded (the file is empty)" in result.stderr

@@ -143,14 +143,14 @@ def test_cleanlab_agrees():
 
 def test_the_command_line_goes_on_where_it_stopped(bench, tmp_path):
     call = ("data", "suspects", "digits", "--noise", "0.3", "--epochs", "1", "--folds", "2", "--jobs", "1")
-    result = bench(*call, timeout=400)
+    result = bench(*call)
     assert result.returncode == 0, result.stderr
     assert "Finding wrong labels: digits, 30.0%" in result.stdout
     table = pd.read_csv(tmp_path / "suspects/digits/baseline.csv")
     assert len(table) == 1297 and {"given", "suggested", "margin", "wrong"} <= set(table)
     assert (tmp_path / "suspects/digits/baseline.png").exists()
     assert len(pd.read_csv(tmp_path / "suspects/digits/finding-wrong-labels.csv")) == 4
-    again = bench(*call, timeout=400)
+    again = bench(*call)
     assert "0 runs to do, 2 finished already" in again.stdout and again.returncode == 0
     status = bench("status")
     assert "without part" in status.stdout or "2 done" in status.stdout

@@ -1,24 +1,16 @@
 """Choosing a learning rate: the tried values, the choice, and what is never looked at."""
 
 import csv
-import subprocess
-import sys
 
 import pytest
 
 from benchmarks.cli.verbs.tune import _replace
 from benchmarks.store.runs import Store
-from tests.benchmarks.cli.test_command_line import BENCH
 
 
-def tune(folder, *arguments):
-    command = [sys.executable, BENCH, "tune", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-
-
-def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(tmp_path):
+def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tmp_path):
     flags = ("--recipe", "quick", "--epochs", "5", "--lr", "1e-6,0.01", "--methods", "baseline,scn", "--out", "page.md")
-    done = tune(tmp_path, "digits", *flags)
+    done = bench("tune", "digits", *flags)
     assert done.returncode == 0, done.stderr
     records = [record for _, record in Store(tmp_path / "runs").records()]
     assert len(records) == 4 and all(record.spec.fold == (0, 10) and record.spec.seed == 100 for record in records)
@@ -29,7 +21,7 @@ def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(tmp_path)
         with open(history, newline="") as file:
             curve = [100 * float(row["test_accuracy"]) for row in csv.DictReader(file)]
         assert f"{curve[-1]:.2f} ({curve[-1] - curve[-2]:+.2f})" in text, "five epochs: the last fifth is one"
-    again = tune(tmp_path, "digits", *flags)
+    again = bench("tune", "digits", *flags)
     assert "0 runs to do, 4 finished already" in again.stdout and (tmp_path / "page.md").read_text() == text
 
 
@@ -52,7 +44,7 @@ def test_a_section_replaces_its_own_alone(tmp_path):
         (("digits", "--methods", "rull"), "did you mean 'rul'"),
     ],
 )
-def test_bad_input_is_one_line(tmp_path, arguments, message):
-    done = tune(tmp_path, *arguments)
+def test_bad_input_is_one_line(bench, tmp_path, arguments, message):
+    done = bench("tune", *arguments)
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir()), "nothing is written"
