@@ -19,8 +19,8 @@ class EACConfig(PooledConfig):
 class EAC(PooledMethod):
     """CE(original) + 5 * MSE of the class activation maps of an image and of its flip, flipped back; 1 - max softmax.
 
-    The flip is that of the erased image (the released code's branch for clean labels; its branch for noisy labels
-    erases both views independently, which an augmentation outside the method cannot do).
+    The flip is that of the erased image (the released code's branch for clean labels), or of the recipe's second view
+    (its branch for noisy labels: each view is erased by itself, and noise is added to the first alone).
     """
 
     Config = EACConfig
@@ -28,14 +28,16 @@ class EAC(PooledMethod):
     note = (
         "made for a pretrained network: from scratch, a weight of 5 can hold the activation maps at nothing and "
         "the predictions at the most frequent class; eac.consistency_weight lowers it. Under label noise its code "
-        "erases the two views independently and adds noise to one alone; here the second is always the first's flip"
+        "erases the two views independently and adds noise to one alone: --protocol own does that, in the common "
+        "protocol the second is always the first's flip"
     )
     extra_augment = ({"op": "erase", "p": 0.5, "scale": (0.02, 0.25)},)
 
     def training_step(self, batch: Batch, clock: Clock) -> Step:
         """CE(W f, y) + weight * consistency of the activation maps."""
         features = self.backbone(batch.images)
-        flipped = self.backbone(batch.images.flip(-1))  # a pass of its own: batch statistics are not shared
+        other = batch.images if batch.second_view is None else batch.second_view
+        flipped = self.backbone(other.flip(-1))  # a pass of its own: batch statistics are not shared
         logits = self.classifier(self.pool(features))
         task = cross_entropy(logits, batch.labels)
         weight = self.classifier.weight

@@ -88,6 +88,9 @@ class Recipe(_Frozen):
     precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
     compile: bool = Field(False, description="the backbone's training pass through torch.compile")
     augment: Operations = ()
+    second_view: Operations | None = Field(
+        None, description="under label noise, how a method's second view of an image is made, drawn by itself (EAC)"
+    )
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     crop: int | None = Field(
@@ -132,8 +135,8 @@ def load(name: str, dataset: str, method: str | None = None, /, **changes: Any) 
     except ValidationError as error:
         wrong = Problem.of(error)
         what = f"{wrong.place} = {wrong.value!r:.80}: {wrong.reason}"
-        if wrong.place.partition(".")[0] == "augment":
-            what = str(problem_of(error, values["augment"]))
+        if (field := wrong.place.partition(".")[0]) in ("augment", "second_view"):
+            what = str(problem_of(error, values[field]))
         raise UserError(printable(f"recipe '{name}' for '{dataset}': {what}")) from None
 
 

@@ -28,6 +28,7 @@ ADDED_LATER: dict[str, Any] = {
     "noise_seed": None,
     "recipe.compile": False,
     "recipe.sampler": "shuffle",
+    "recipe.second_view": None,
     "recipe.protocol": "common",
     "config.pool": "global",
     "fold": None,

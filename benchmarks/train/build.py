@@ -49,6 +49,7 @@ class Assembled:
 
     method: Method  # on its device, channels_last
     pipeline: Pipeline
+    second_view: Pipeline | None
     data: TrainingData
     precision: Precision
     evaluator: Evaluator
@@ -71,7 +72,16 @@ def assemble(spec: RunSpec, method: Method, splits: Splits, given: np.ndarray, d
     shape = (spec.recipe.batch_size, channels, size, size)
     compiled = spec.recipe.compile and not spec.members and compile_backbone(method.backbone, shape, precision)
     pipeline = recipe_pipeline(spec.recipe, channels, method.extra_augment)
-    return Assembled(method, pipeline, data, precision, evaluator(spec, method, pipeline, precision), compiled)
+    second, noisy = spec.recipe.second_view, not np.array_equal(given, splits.train.labels)
+    return Assembled(
+        method=method,
+        pipeline=pipeline,
+        second_view=_pipeline(spec.recipe, second, channels) if second is not None and noisy else None,
+        data=data,
+        precision=precision,
+        evaluator=evaluator(spec, method, pipeline, precision),
+        compiled=compiled,
+    )
 
 
 def evaluator(spec: RunSpec, method: Method, pipeline: Pipeline, precision: Precision) -> Evaluator:
@@ -88,10 +98,14 @@ def label_noise(spec: RunSpec, train: ImageSet, sources: Sources) -> NoisyLabels
 def recipe_pipeline(recipe: Recipe, channels: int, extra: Sequence[Mapping[str, Any]] = ()) -> Pipeline:
     """The recipe's normalisation and augmentation, and the `extra` operations that a method is made for.
 
-    An extra operation that the recipe has already is not done twice. A colour recipe on grey images takes the mean of
-    its channels' values.
+    An extra operation that the recipe has already is not done twice.
     """
-    ops = [*recipe.augment, *(op for op in extra if op["op"] not in {own.op for own in recipe.augment})]
+    own = {op.op for op in recipe.augment}
+    return _pipeline(recipe, [*recipe.augment, *(op for op in extra if op["op"] not in own)], channels)
+
+
+def _pipeline(recipe: Recipe, ops: Sequence[Any], channels: int) -> Pipeline:
+    """A colour recipe on grey images takes the mean of its channels' values."""
     mean, std = recipe.mean, recipe.std
     if channels == 1:
         mean, std = (sum(mean) / len(mean),), (sum(std) / len(std),)

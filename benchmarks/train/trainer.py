@@ -22,6 +22,7 @@ from benchmarks.train.curves import Curves
 from benchmarks.train.evaluate import Outputs
 from benchmarks.train.optim import Stepper, lr_factor, set_lr
 from benchmarks.train.seeding import seed_for
+from datasets.augment.pipeline import Pipeline
 from methods.core.base import Batch, Clock
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Trainer:
     ) -> None:
         self.spec, self.recipe, self.folder, self.code, self.curves = spec, spec.recipe, folder, code, curves
         self.method, self.data, self.evaluator = ready.method, ready.data, ready.evaluator
-        self.pipeline, self.precision = ready.pipeline, ready.precision
+        self.pipeline, self.second_view, self.precision = ready.pipeline, ready.second_view, ready.precision
         self.device = ready.precision.device
         self.stepper = Stepper(spec.recipe, ready.method, ready.precision)
         self.labels = torch.from_numpy(self.data.given).to(self.device, copy=True)  # relabelling writes here
@@ -136,11 +137,13 @@ class Trainer:
             clock = Clock(epoch, step, self.recipe.epochs, self.steps)
             factor = lr_factor(self.recipe.schedule, clock)
             set_lr(self.stepper.optimizer, factor)
-            images = self.pipeline.train(raw, augment).contiguous(memory_format=torch.channels_last)
+            images, second = _augmented(self.pipeline, raw, augment), None
+            if self.second_view is not None:
+                second = _augmented(self.second_view, raw, augment)
             if self.recipe.compile and self.device.type == "cuda":
                 torch.compiler.cudagraph_mark_step_begin()  # what the last step's graphs hold may be overwritten
             with self.precision.autocast():
-                result = self.method.training_step(Batch(images, self.labels[rows], rows), clock)
+                result = self.method.training_step(Batch(images, self.labels[rows], rows, second), clock)
             self.stepper.step(result.loss)
             if result.labels is not None:
                 self.labels[rows] = result.labels
@@ -244,3 +247,7 @@ class Trainer:
         commits = list(dict.fromkeys([*saved.commits, self.code.commit]))
         self.state = TrainingState(saved.epoch, saved.history, BestEpochs(saved.best, saved.best_weights), commits)
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)
+
+
+def _augmented(pipeline: Pipeline, raw: Tensor, generator: torch.Generator) -> Tensor:
+    return pipeline.train(raw, generator).contiguous(memory_format=torch.channels_last)

@@ -36,6 +36,7 @@ class Batch:
     images: Tensor  # [B, C, H, W] float, normalised and augmented
     labels: Tensor  # [B] long, the labels as they stand now (noisy, perhaps relabelled)
     index: Tensor  # [B] long, row of the training set
+    second_view: Tensor | None = None  # [B, C, H, W], the same images augmented by themselves, where a recipe has it so
 
 
 @dataclass(frozen=True, slots=True)

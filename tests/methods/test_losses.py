@@ -6,6 +6,7 @@ along random directions. Gradients that a method must *not* send are covered as 
 copies.
 """
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -265,13 +266,18 @@ def test_mixup_trains_on_blended_images(make_batch, clock, monkeypatch):
     torch.testing.assert_close(seen[0], SHARE * batch.images + (1 - SHARE) * batch.images[torch.from_numpy(PARTNER)])
 
 
-def test_eac_sees_the_image_and_its_flip(make_batch, clock):
+@pytest.mark.parametrize("views", [1, 2])
+def test_eac_sees_the_image_and_a_flip_of_it_or_of_the_second_view(make_batch, clock, views):
     batch, seen = make_batch(), []
+    if views == 2:
+        batch = dataclasses.replace(batch, second_view=make_batch().images)
     method = methods.create("eac", K, "small", image_size=16, channels=1)
     method.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     method.training_step(batch, clock)
     assert len(seen) == 2
-    assert torch.equal(seen[1], torch.from_numpy(batch.images.numpy()[..., ::-1].copy()))
+    flipped = batch.images if views == 1 else batch.second_view
+    assert torch.equal(seen[0], batch.images)
+    assert torch.equal(seen[1], torch.from_numpy(flipped.numpy()[..., ::-1].copy()))
     assert [op["op"] for op in method.extra_augment] == ["erase"]
 
 

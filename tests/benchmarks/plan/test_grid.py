@@ -83,6 +83,8 @@ def test_each_method_may_have_its_own_protocol():
     assert (common.protocol, own.protocol) == ("common", "own")
     assert (own.lr, own.classifier_lr, own.method["margin"]) == (1e-3, 1.0, 0.07) and common.lr == 2e-4
     assert recipe.load("paper", "rafdb", "baseline").model_copy(update={"protocol": "common"}) == common
+    eac = recipe.load("paper", "rafdb", "eac")
+    assert ([op.op for op in eac.augment], [op.op for op in eac.second_view]) == (["noise", "erase"], ["erase"])
     schedule = recipe.load("paper", "cifar10", "conf").schedule
     at = [lr_factor(schedule, Clock(epoch, 0, 200, 10)) for epoch in (0, 59, 60, 119, 120, 160)]
     assert at == pytest.approx([1, 1, 0.2, 0.2, 0.04, 0.008])
