@@ -60,6 +60,11 @@ def build(
     loaded = loaded or load(runs, released)
     chosen = list(dict.fromkeys(wanted or names()))
     written = []
+    finish_figures = None
+    if "figures" in chosen:  # first: other processes draw while the tables are made
+        from reports.figures.make import start_figures
+
+        finish_figures = start_figures(loaded, out, recipe, datasets)
     links = run_links(loaded)
     formats = (
         ("md", markdown), ("csv", comma_separated), ("tex", latex), ("html", lambda table: table_page(table, links)),
@@ -68,11 +73,10 @@ def build(
     for table in tables:
         for suffix, render in formats if table.name in chosen else ():
             written.append(_write(out / f"{table.name}.{suffix}", render(table)))
-    if "figures" in chosen:
-        from reports.figures.make import make_figures
+    if finish_figures is not None:
         from reports.render import figures as figure_list
 
-        figures = make_figures(loaded, out, recipe, datasets)
+        figures = finish_figures()
         written += [
             _write(out / "figures.md", figure_list.markdown(figures)),
             *(path for one in figures for path in one.paths),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.files import atomic_write
+from reports.figures import reuse
 from reports.figures.forest import Tested, forest
 from reports.figures.panels import Draw, Drawing, Panel, panels
 from reports.runs.frame import Loaded
@@ -34,37 +36,64 @@ class Drawn:
     paths: tuple[Path, ...]
 
 
-def draw_all(
+def start_figures(
     loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
-) -> Iterator[Drawn]:
-    """Draw every figure there are runs for, those of several panels on all cores; their order is always the same."""
+) -> Callable[[], list[Drawn]]:
+    """Begin to draw below `out/figures`, panels in other processes: the caller may do something else meanwhile.
+
+    What is returned waits for all figures, lists them in `out/figures/figures.json` for the site and returns them, in
+    an order that is always the same.
+    """
+    drawn = _panels(list(panels(loaded, recipe, datasets)), out)
+
+    def finish() -> list[Drawn]:
+        every: list[Drawn] = []
+        ranked: list[Drawn] = []
+        if len(loaded.runs):
+            with _drawing():
+                from reports.figures import noise
+
+                over = noise.over_noise(loaded, recipe, datasets)
+                every = [_drawn(noise.NAME, "Accuracy over label noise", over, out)]
+                ranked = list(_ranks(loaded, out, recipe, datasets))
+            every += [*chain.from_iterable(drawn()), *ranked]
+        _list(out, [{"name": i.name, "title": i.title, "caption": i.caption, "drawn": bool(i.paths)} for i in every])
+        return every
+
+    return finish
+
+
+def _panels(found: Sequence[Panel], out: Path) -> Callable[[], list[list[Drawn]]]:
+    """The figures of each panel: those on disk where nothing has changed since they were drawn, else drawn now."""
     from joblib import Parallel, cpu_count, delayed
 
-    if len(loaded.runs):
-        with _drawing():
-            from reports.figures import noise
-
-            yield _drawn(noise.NAME, "Accuracy over label noise", noise.over_noise(loaded, recipe, datasets), out)
-    found = list(panels(loaded, recipe, datasets))
+    keys = [reuse.key(panel) for panel in found]
+    memories = [out / ".cache" / f"panel-{_safe(panel.dataset)}-noise-{_safe(panel.noise)}.json" for panel in found]
+    known = [reuse.kept(memory, key) for memory, key in zip(memories, keys, strict=True)]
+    # The largest first, so that no process is left alone with it at the end.
+    todo = [place for place, listed in enumerate(known) if listed is None]
+    todo.sort(key=lambda place: (not found[place].cleanest, -len(found[place].arms)))
     # A process takes seconds to start, which a panel or two are not worth.
-    jobs = min(cpu_count(), len(found)) if len(found) > 3 else 1
-    for drawn in Parallel(n_jobs=jobs, batch_size=1)(delayed(_panel)(panel, out) for panel in found):
-        yield from drawn
-    if len(loaded.runs):
-        with _drawing():
-            yield from _ranks(loaded, out, recipe, datasets)
+    jobs = min(cpu_count(), len(todo)) if len(todo) > 3 else 1
+    drawing = Parallel(n_jobs=jobs, batch_size=1, return_as="generator")(
+        delayed(_redraw)(found[place], out, memories[place], keys[place]) for place in todo
+    )
+
+    def finish() -> list[list[Drawn]]:
+        done = {**dict(enumerate(known)), **dict(zip(todo, drawing, strict=True))}
+        return [[Drawn(name, title, about, tuple(map(Path, files))) for name, title, about, files in done[place] or ()]
+                for place in range(len(found))]  # fmt: skip
+
+    return finish
 
 
-def _panel(panel: Panel, out: Path) -> list[Drawn]:
-    """The figures of a panel: those on disk where nothing has changed since they were drawn, else drawn now."""
-    from reports.figures import reuse
-
-    def draw() -> reuse.Listed:
-        return [(one.name, one.title, one.caption, [str(path) for path in one.paths]) for one in draw_panel(panel, out)]
-
-    memory = out / ".cache" / f"panel-{_safe(panel.dataset)}-noise-{_safe(panel.noise)}.json"
-    listed = reuse.kept(memory, reuse.key(panel), draw)
-    return [Drawn(name, title, caption, tuple(map(Path, files))) for name, title, caption, files in listed]
+def _redraw(panel: Panel, out: Path, memory: Path, key: str) -> reuse.Listed:
+    """Draw a panel and remember what of."""
+    readable = panel.readable()
+    drawn = draw_panel(readable, out) if readable is not None else []
+    listed = [(one.name, one.title, one.caption, [str(path) for path in one.paths]) for one in drawn]
+    reuse.keep(memory, key, listed)
+    return listed
 
 
 def draw_panel(panel: Panel, out: Path) -> list[Drawn]:
@@ -187,13 +216,3 @@ def _listed(out: Path) -> list[dict[str, Any]]:
 def _list(out: Path, figures: Sequence[dict[str, Any]]) -> None:
     with atomic_write(out / "figures" / MANIFEST) as file:
         json.dump(list(figures), file, indent=1)
-
-
-def make_figures(
-    loaded: Loaded, out: Path, recipe: str | None = None, datasets: Sequence[str] | None = None
-) -> list[Drawn]:
-    """Draw everything below `out/figures` and list it in `out/figures/figures.json`, for the site."""
-    every = list(draw_all(loaded, out, recipe, datasets))
-    listed = [{"name": i.name, "title": i.title, "caption": i.caption, "drawn": bool(i.paths)} for i in every]
-    _list(out, listed)
-    return every

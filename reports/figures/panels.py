@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.store.run_folder import RunFolder
 from reports.figures.palette import styles
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
@@ -35,6 +36,11 @@ class MethodRuns:
         """The name for a narrow column: settings on a line of their own."""
         return self.name.replace(" (", "\n(", 1) if len(self.name) > 16 else self.name
 
+    @property
+    def stored(self) -> bool:
+        """Whether any of its runs has predictions, readable or not."""
+        return any(RunFolder(folder).predictions.is_file() for folder in self.group.runs["folder"])
+
     @cached_property
     def seeds(self) -> dict[int, Arrays]:
         """seed -> arrays of the runs whose predictions can be read."""
@@ -54,9 +60,18 @@ class Panel:
 
     dataset: str
     noise: str
-    setup: str
     arms: tuple[MethodRuns, ...]
     cleanest: bool  # the lowest noise there is of this data set: the paper's figures are of clean labels
+
+    def readable(self) -> Panel | None:
+        """The panel with those methods whose predictions can be read; None without any."""
+        arms = tuple(arm for arm in self.arms if arm.seeds)
+        return replace(self, arms=arms) if arms else None
+
+    @property
+    def setup(self) -> str:
+        """How its runs were trained, in words."""
+        return self.arms[0].group.setup
 
     @property
     def as_published(self) -> bool:
@@ -90,7 +105,7 @@ Draw = Callable[[Panel, Path], Drawing | str | None]
 
 
 def panels(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | None = None) -> Iterator[Panel]:
-    """Every (data set, noise) with finished runs, in the set-up with most runs of the data set."""
+    """Every (data set, noise) with stored predictions, in the set-up with most runs of the data set; none is read."""
     found = list(seed_groups(loaded, datasets, recipe))
     style = styles([group.keys[2] for group in seed_groups(loaded)])  # of all, so that a filter changes no colour
     for dataset in dict.fromkeys(group.keys[0] for group in found):
@@ -105,6 +120,6 @@ def panels(loaded: Loaded, recipe: str | None = None, datasets: Sequence[str] | 
                 if group.keys[2] not in best or weight(group.runs) > weight(best[group.keys[2]].runs):
                     best[group.keys[2]] = group
             arms = [MethodRuns(name, group, style[name].color, style[name].dash) for name, group in best.items()]
-            arms = [arm for arm in arms if arm.seeds]
+            arms = [arm for arm in arms if arm.stored]
             if arms:
-                yield Panel(dataset, noise, arms[0].group.setup, tuple(arms), noise == noises[0])
+                yield Panel(dataset, noise, tuple(arms), noise == noises[0])

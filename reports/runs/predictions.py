@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -39,13 +40,21 @@ def read_predictions(folder: Path) -> Arrays:
         if not re.fullmatch("[0-9a-f]{16}", digest):  # it becomes a path
             raise Unreadable(f"{SHARED}: {entry!r:.80} names no array")
         try:
-            arrays[name] = read_arrays(shared_file(folder.parents[3], digest))["array"]
+            path = shared_file(folder.parents[3], digest)
+            arrays[name] = _shared(path, path.stat().st_mtime_ns)
         except (FileNotFoundError, KeyError):
             raise Unreadable(f"{SHARED}/{digest}.npz, which holds its {name:.80}, is missing") from None
-        except Unreadable as error:
+        except (Unreadable, OSError) as error:
             raise Unreadable(f"{SHARED}/{digest}.npz: {error}") from None
     check(arrays)
     return arrays
+
+
+@lru_cache(maxsize=64)  # what the runs of a data set and noise share, of several seeds
+def _shared(path: Path, changed: int) -> np.ndarray:
+    array = read_arrays(path)["array"]
+    array.flags.writeable = False
+    return array
 
 
 def predictions(folder: Path) -> Arrays | None:
