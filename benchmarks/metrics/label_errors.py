@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
-from benchmarks.metrics.ranking import auroc, average_precision, precision_among
+from benchmarks.metrics.ranking import Ranking, auroc, precision_among
 
 
 def probabilities(logits: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray]:
@@ -53,8 +53,9 @@ def of_suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:
         return result
     flipped = flipped.astype(bool)
     for name, score in suspicions(arrays).items():
-        result[f"{name}.flip_auroc"] = auroc(score, flipped)
-        result[f"{name}.flip_ap"] = average_precision(score, flipped)
+        ranking = Ranking.of(score, flipped)
+        result[f"{name}.flip_auroc"] = ranking and ranking.auroc()
+        result[f"{name}.flip_ap"] = ranking and ranking.average_precision()
         for percent in SUSPICIOUS_PERCENT:
             at = precision_among(score, flipped, percent / 100) if flipped.any() else None
             result[f"{name}.flip_precision_at_{percent}"] = at

@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy  # loads scipy.special and scipy.stats when they are first used; scikit-learn has to be told to
 
 
+@dataclass(frozen=True)
+class Ranking:
+    """How a score ranks positives before negatives: of each, how many score at least as high as each distinct score,
+    highest first. One sort for all numbers, which are those of scikit-learn to the last digit."""
+
+    negatives: np.ndarray
+    positives: np.ndarray
+
+    @classmethod
+    def of(cls, score: np.ndarray, positive: np.ndarray) -> Ranking | None:
+        """Of scores [N] and which are positives [N]; None without both kinds, or where a score is not finite."""
+        if not (positive.any() and not positive.all() and np.isfinite(score).all()):
+            return None
+        order = np.argsort(score)[::-1]
+        ranked = score[order]
+        last = np.flatnonzero(np.r_[ranked[1:] != ranked[:-1], True])  # of each distinct score
+        positives = np.cumsum(positive[order], dtype=np.float64)[last]
+        return cls(last + 1 - positives, positives)
+
+    def auroc(self) -> float:
+        """Probability that a positive scores above a negative, ties counting one half."""
+        from sklearn.metrics import auc
+
+        negatives, positives = self.negatives, self.positives
+        if len(negatives) > 2:  # only corners, so that the sum has few terms
+            corner = np.r_[True, (np.diff(negatives, 2) != 0) | (np.diff(positives, 2) != 0), True]
+            negatives, positives = negatives[corner], positives[corner]
+        return float(auc(np.r_[0, negatives] / negatives[-1], np.r_[0, positives] / positives[-1]))
+
+    def average_precision(self) -> float:
+        """Sum of precision times the step in recall over the distinct scores, highest first."""
+        precision = self.positives / (self.positives + self.negatives)
+        steps = np.diff(self.positives / self.positives[-1], prepend=0)
+        return float((steps * precision)[::-1].sum())
+
+    def false_positive_rate(self, found: float = 0.95) -> float:
+        """Share of the negatives that score at least as high as the limit above which `found` of the positives lie.
+
+        With errors as positives: the share of right answers that are questioned where 95 % of the wrong ones are.
+        """
+        at = np.argmax(self.positives / self.positives[-1] >= found - 1e-12)
+        return float(self.negatives[at] / self.negatives[-1])
+
+
 def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
     """Probability that a positive scores above a negative, ties counting one half. None without both kinds."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(positive, score)) if _rankable(score, positive) else None
-
-
-def average_precision(score: np.ndarray, positive: np.ndarray) -> float | None:
-    """Sum of precision times the step in recall over the distinct scores, highest first. None without both kinds."""
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(positive, score)) if _rankable(score, positive) else None
-
-
-def false_positive_rate(score: np.ndarray, positive: np.ndarray, found: float = 0.95) -> float | None:
-    """Share of the negatives that score at least as high as the limit above which `found` of the positives lie.
-
-    With errors as positives: the share of right answers that are questioned where 95 % of the wrong ones are. None
-    without both kinds.
-    """
-    from sklearn.metrics import roc_curve
-
-    if not _rankable(score, positive):
-        return None
-    negatives, positives, _ = roc_curve(positive, score, drop_intermediate=False)
-    return float(negatives[np.argmax(positives >= found - 1e-12)])
+    ranking = Ranking.of(score, positive)
+    return ranking and ranking.auroc()
 
 
 def precision_among(score: np.ndarray, positive: np.ndarray, share: float) -> float | None:
@@ -45,10 +69,6 @@ def precision_among(score: np.ndarray, positive: np.ndarray, share: float) -> fl
     limit = np.partition(score, len(score) - count)[len(score) - count]
     above, at = score > limit, score == limit
     return float((positive[above].sum() + (count - above.sum()) * positive[at].mean()) / count)
-
-
-def _rankable(score: np.ndarray, positive: np.ndarray) -> bool:
-    return bool(positive.any() and not positive.all() and np.isfinite(score).all())
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
@@ -75,7 +95,8 @@ def selective_risks(correct: np.ndarray, uncertainty: np.ndarray) -> np.ndarray:
     order = np.argsort(uncertainty, kind="stable")
     ranked = uncertainty[order]
     errors = (~correct[order]).astype(np.float64)
-    _, start, counts = np.unique(ranked, return_index=True, return_counts=True)
+    start = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])[: len(ranked)]  # of equal uncertainties
+    counts = np.diff(start, append=len(ranked))
     shared = np.repeat(np.add.reduceat(errors, start) / counts, counts)
     return np.cumsum(shared) / np.arange(1, len(errors) + 1)
 

@@ -15,14 +15,13 @@ from benchmarks.metrics.accuracy import (
 from benchmarks.metrics.calibration import adaptive_ece, brier, classwise_ece, ece, nll, softmax
 from benchmarks.metrics.label_errors import of_suspicions
 from benchmarks.metrics.ranking import (
+    Ranking,
     augrc,
     aurc,
     auroc,
-    average_precision,
     coverage_at_risk,
     entropy,
     excess_aurc,
-    false_positive_rate,
     spearman,
 )
 
@@ -83,9 +82,10 @@ def of_predictions(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
         result[f"{name}.aurc"] = aurc(correct, score)
         result[f"{name}.augrc"] = augrc(correct, score)
         result[f"{name}.excess_aurc"] = excess_aurc(correct, score)
-        result[f"{name}.error_auroc"] = auroc(score, ~correct)
-        result[f"{name}.error_ap"] = average_precision(score, ~correct)
-        result[f"{name}.error_fpr_at_95"] = false_positive_rate(score, ~correct)
+        errors = Ranking.of(score, ~correct)
+        result[f"{name}.error_auroc"] = errors and errors.auroc()
+        result[f"{name}.error_ap"] = errors and errors.average_precision()
+        result[f"{name}.error_fpr_at_95"] = errors and errors.false_positive_rate()
         result[f"{name}.coverage_at_5"] = coverage_at_risk(correct, score)
         result[f"{name}.constant"] = float(np.ptp(score) == 0)
         if soft is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, log_loss
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from benchmarks.metrics import calibration, ranking
 from benchmarks.metrics.calibration import softmax
@@ -36,10 +36,13 @@ def test_aurc_is_the_expectation_over_orders_of_equal_samples(seed: int, size: i
 
 
 @pytest.mark.parametrize(("seed", "size", "ties"), CASES)
-def test_average_precision_and_nll_match_scikit_learn(seed: int, size: int, ties: bool) -> None:
+def test_rankings_and_nll_match_scikit_learn(seed: int, size: int, ties: bool) -> None:
     logits, labels, uncertainty = sample(seed, size, ties)
     wrong = logits.argmax(axis=1) != labels
-    assert ranking.average_precision(uncertainty, wrong) == pytest.approx(average_precision_score(wrong, uncertainty))
+    errors = ranking.Ranking.of(uncertainty, wrong)
+    assert errors is not None
+    assert errors.average_precision() == average_precision_score(wrong, uncertainty)  # to the last digit
+    assert errors.auroc() == auroc(uncertainty, wrong) == roc_auc_score(wrong, uncertainty)
     assert calibration.nll(logits, labels) == pytest.approx(log_loss(labels, softmax(logits), labels=range(5)))
     one_hot = np.eye(5)[labels]
     assert calibration.brier(logits, labels) == pytest.approx(((softmax(logits) - one_hot) ** 2).sum() / size)
@@ -64,10 +67,12 @@ def test_degenerate_inputs() -> None:
     all_right = np.ones(4, bool)
     flat = np.zeros(4)
     assert ranking.aurc(all_right, flat) == ranking.excess_aurc(all_right, flat) == 0
-    assert ranking.average_precision(flat, ~all_right) is None and ranking.average_precision(flat, all_right) is None
+    assert ranking.Ranking.of(flat, ~all_right) is None and ranking.Ranking.of(flat, all_right) is None
+    assert ranking.Ranking.of(np.array([0.1, np.nan, 0.2, 0.3]), np.array([True, False, True, False])) is None
     half = np.array([True, False, True, False])
     assert ranking.aurc(half, flat) == pytest.approx(0.5)
-    assert ranking.average_precision(flat, half) == pytest.approx(0.5)
+    tied = ranking.Ranking.of(flat, half)
+    assert tied is not None and tied.average_precision() == tied.auroc() == 0.5
     huge = np.array([[1e4, -1e4], [-1e4, 1e4]], dtype=np.float32)
     assert calibration.nll(huge, np.array([0, 0])) == pytest.approx(1e4)
 
@@ -88,6 +93,7 @@ def test_against_torchmetrics(seed: int, size: int, ties: bool) -> None:
     score, wrong = torch.tensor(uncertainty / uncertainty.max()), torch.tensor(~correct)
     assert auroc(uncertainty, ~correct) == pytest.approx(float(functional.binary_auroc(score, wrong)), abs=1e-6)
     precision = functional.binary_average_precision(score, wrong.long())
-    assert ranking.average_precision(uncertainty, ~correct) == pytest.approx(float(precision), abs=1e-6)
+    errors = ranking.Ranking.of(uncertainty, ~correct)
+    assert errors is not None and errors.average_precision() == pytest.approx(float(precision), abs=1e-6)
     rank = plain.spearman_corrcoef(torch.tensor(uncertainty), torch.tensor(confidence))
     assert spearman(uncertainty, confidence) == pytest.approx(float(rank), abs=1e-5)

@@ -44,8 +44,8 @@ def test_false_positive_rate_by_trying_every_limit(seed, levels, found):
     flagged = [score >= limit for limit in np.unique(score)]
     enough = [rows for rows in flagged if rows[~correct].mean() >= found]
     wanted = min(rows[correct].mean() for rows in enough)
-    assert ranking.false_positive_rate(score, ~correct, found) == pytest.approx(wanted)
-    assert ranking.false_positive_rate(score, np.zeros(len(score), bool)) is None
+    assert ranking.Ranking.of(score, ~correct).false_positive_rate(found) == pytest.approx(wanted)
+    assert ranking.Ranking.of(score, np.zeros(len(score), bool)) is None
 
 
 @pytest.mark.parametrize(("seed", "levels"), CASES)
