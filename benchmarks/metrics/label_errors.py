@@ -54,8 +54,8 @@ def of_suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     flipped = flipped.astype(bool)
     for name, score in suspicions(arrays).items():
         ranking = Ranking.of(score, flipped)
-        result[f"{name}.flip_auroc"] = ranking and ranking.auroc()
-        result[f"{name}.flip_ap"] = ranking and ranking.average_precision()
+        result[f"{name}.flip_auroc"] = ranking.auroc() if ranking else None
+        result[f"{name}.flip_ap"] = ranking.average_precision() if ranking else None
         for percent in SUSPICIOUS_PERCENT:
             at = precision_among(score, flipped, percent / 100) if flipped.any() else None
             result[f"{name}.flip_precision_at_{percent}"] = at

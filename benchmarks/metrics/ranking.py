@@ -55,7 +55,7 @@ class Ranking:
 def auroc(score: np.ndarray, positive: np.ndarray) -> float | None:
     """Probability that a positive scores above a negative, ties counting one half. None without both kinds."""
     ranking = Ranking.of(score, positive)
-    return ranking and ranking.auroc()
+    return ranking.auroc() if ranking else None
 
 
 def precision_among(score: np.ndarray, positive: np.ndarray, share: float) -> float | None:

@@ -83,9 +83,9 @@ def of_predictions(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
         result[f"{name}.augrc"] = augrc(correct, score)
         result[f"{name}.excess_aurc"] = excess_aurc(correct, score)
         errors = Ranking.of(score, ~correct)
-        result[f"{name}.error_auroc"] = errors and errors.auroc()
-        result[f"{name}.error_ap"] = errors and errors.average_precision()
-        result[f"{name}.error_fpr_at_95"] = errors and errors.false_positive_rate()
+        result[f"{name}.error_auroc"] = errors.auroc() if errors else None
+        result[f"{name}.error_ap"] = errors.average_precision() if errors else None
+        result[f"{name}.error_fpr_at_95"] = errors.false_positive_rate() if errors else None
         result[f"{name}.coverage_at_5"] = coverage_at_risk(correct, score)
         result[f"{name}.constant"] = float(np.ptp(score) == 0)
         if soft is not None:

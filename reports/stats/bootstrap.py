@@ -20,8 +20,9 @@ images' part is the covariance between runs of *different* seeds, which is free 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite, sqrt
 
@@ -35,6 +36,7 @@ from reports.stats.resampled import Judged, Statistic
 
 DRAWS = 10_000
 CHUNK = 500  # resampled test sets at a time: 500 x 10,000 images x 4 bytes = 20 MB
+KEPT = 2**28  # bytes that the resampled test sets of one size may take to be kept for the next statistic
 RunKey = tuple[str, Hashable, Hashable]  # arm, cell, seed
 
 
@@ -111,8 +113,8 @@ def image_draws(
     places = list(pairwise(np.cumsum([0, *(len(one.rows) for one in prepared)])))
     found: list[np.ndarray] = []
     with one_thread():
-        for weights in _weights(rows.shape[1], draws, seed):
-            sums = rows @ weights
+        for weights in _resampled(rows.shape[1], draws, seed):
+            sums = rows @ weights.astype(np.float32)
             found.append(
                 np.stack([one.value(sums[a:b], weights) for one, (a, b) in zip(prepared, places, strict=True)])
             )
@@ -121,14 +123,25 @@ def image_draws(
     return ImageDraws(dict(zip(runs, values, strict=True)))
 
 
+def _resampled(images: int, draws: int, seed: int) -> Iterable[np.ndarray]:
+    """`_weights`, kept where they are not too many: drawing them takes longer than all that is made of them."""
+    return _kept(images, draws, seed) if images * draws <= KEPT else _weights(images, draws, seed)
+
+
+@lru_cache(maxsize=2)
+def _kept(images: int, draws: int, seed: int) -> tuple[np.ndarray, ...]:
+    return tuple(_weights(images, draws, seed))
+
+
 def _weights(images: int, draws: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each image is in each resampled test set, [N, <= CHUNK] at a time."""
+    """How often each image is in each resampled test set, [N, <= CHUNK] uint8 at a time."""
     rng = np.random.default_rng(seed)
     for start in range(0, draws, CHUNK):
         rows = min(CHUNK, draws - start)
-        drawn = rng.integers(images, size=(rows, images), dtype=np.int32) + images * np.arange(rows)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=rows * images).reshape(rows, images)
-        yield np.ascontiguousarray(counts.T, dtype=np.float32)
+        drawn = rng.integers(images, size=(rows, images), dtype=np.int32)
+        drawn += images * np.arange(rows, dtype=np.int32)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * images).astype(np.uint8)
+        yield np.ascontiguousarray(counts.reshape(rows, images).T)
 
 
 def interval(model: Model, images: ImageDraws, weights: Weights, *, seed: int = 0) -> tuple[float, float] | None:

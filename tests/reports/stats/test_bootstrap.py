@@ -45,16 +45,29 @@ def test_a_draw_is_the_statistic_of_the_resampled_test_set(levels, rate):
     run = sample(levels=levels)
     rng = np.random.default_rng(1)
     drawn = rng.integers(400, size=(20, 400))
-    weights = np.stack([np.bincount(rows, minlength=400) for rows in drawn], axis=1).astype(np.float32)
+    weights = np.stack([np.bincount(rows, minlength=400) for rows in drawn], axis=1).astype(np.uint8)
     for statistic, expected in (
         (Accuracy(), lambda correct, score: 100 * correct.mean()),
         (AfterRejection(rate), lambda correct, score: 100 * accuracy_after_rejection(correct, score, rate)),
-        (ErrorAuroc(), lambda correct, score: 100 * auroc(score, ~correct)),
         (Rise(rate), lambda correct, score: 100 * (accuracy_after_rejection(correct, score, rate) - correct.mean())),
     ):
         prepared = statistic.prepare(run)
         found = prepared.value(prepared.rows @ weights, weights)
         assert found == pytest.approx([expected(run.correct[rows], run.uncertainty[rows]) for rows in drawn], abs=1e-4)
+
+
+@pytest.mark.parametrize("levels", [0, 2, 7])
+@pytest.mark.parametrize("size", [400, 3000])
+def test_draws_of_the_auroc_are_those_of_the_resampled_test_sets_to_first_order(levels, size):
+    run = sample(size, levels)
+    drawn = np.random.default_rng(1).integers(size, size=(300, size))
+    weights = np.stack([np.bincount(rows, minlength=size) for rows in drawn], axis=1).astype(np.uint8)
+    prepared = ErrorAuroc().prepare(run)
+    found = prepared.value(prepared.rows @ weights, weights)
+    exact = np.array([100 * auroc(run.uncertainty[rows], ~run.correct[rows]) for rows in drawn])
+    assert np.std(found - exact) < 2 / np.sqrt(size) * exact.std()
+    assert found.std() == pytest.approx(exact.std(), rel=2 / np.sqrt(size))
+    assert found.mean() == pytest.approx(exact.mean(), abs=0.1 * exact.std())
 
 
 def test_draws_of_the_accuracy_have_the_covariance_of_the_images():
