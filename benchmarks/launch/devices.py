@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import torch
-
 from common.errors import UserError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -18,6 +16,8 @@ def devices(asked: str) -> list[str]:
     A GPU's parts (MIG), which a scheduler hands out by their names, are one device each: CUDA shows a process only the
     first of several, so each run is shown its own (`make_visible`).
     """
+    import torch  # here, since reports import this file's neighbours and need no torch
+
     parts = [part for part in os.environ.get(VISIBLE, "").split(",") if part.startswith("MIG-")]
     count = torch.cuda.device_count()
     gpus = parts if count and parts else [f"cuda:{index}" for index in range(count)]

@@ -18,7 +18,7 @@ from math import ceil, floor
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
 from reports.stats.effects import ALPHA, Effect, Weights, difference
@@ -101,14 +101,14 @@ def _largest_t(correlation: bytes, size: int, freedom: float) -> np.ndarray:
 def _chi(freedom: float) -> np.ndarray:
     """The root of chi-square over its degrees of freedom at the points' first coordinate, the same for any rank."""
     grid = np.linspace(-7.2, 7.2, 2001)  # smooth in it: exact to six digits, and twenty times faster than each point
-    return np.interp(_normal(1)[:, 0], grid, np.sqrt(stats.chi2.ppf(special.ndtr(grid), freedom) / freedom))
+    return np.interp(_normal(1)[:, 0], grid, np.sqrt(scipy.stats.chi2.ppf(scipy.special.ndtr(grid), freedom) / freedom))
 
 
 @lru_cache(maxsize=32)
 def _normal(dimensions: int) -> np.ndarray:
     """[POINTS, 1 + dimensions] standard normal: the first column for chi, the others for t's numerators."""
-    uniform = stats.qmc.Sobol(_DIMENSIONS, seed=0).random(POINTS)[:, : 1 + dimensions]
-    return special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)).astype(np.float64)
+    uniform = scipy.stats.qmc.Sobol(_DIMENSIONS, seed=0).random(POINTS)[:, : 1 + dimensions]
+    return scipy.special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)).astype(np.float64)
 
 
 @dataclass(frozen=True)

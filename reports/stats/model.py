@@ -22,7 +22,7 @@ from math import inf, isfinite, sqrt
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
 from reports.stats.effects import ALPHA, Effect, Observed, Point, Weights, difference
@@ -117,8 +117,8 @@ class Model:
         error, freedom = self.error(vector, images=images)
         if error is None or freedom is None:
             return Effect(estimate)
-        critical = float(special.stdtrit(freedom, 1 - ALPHA / 2))
-        p = float(2 * special.stdtr(freedom, -abs(estimate) / error)) if error > 0 else None
+        critical = float(scipy.special.stdtrit(freedom, 1 - ALPHA / 2))
+        p = float(2 * scipy.special.stdtr(freedom, -abs(estimate) / error)) if error > 0 else None
         return Effect(estimate, error, freedom, critical, p)
 
     def error(self, vector: np.ndarray, *, images: bool = True) -> tuple[float | None, float | None]:
@@ -253,6 +253,6 @@ def _homogeneity(runs: Sequence[Observed], rest: np.ndarray) -> Homogeneity:
         for run, value in zip(runs, rest, strict=True):
             groups[run[place]].append(float(value))
         large = [group for group in groups.values() if len(group) > 2 and np.ptp(group) > 0]
-        return float(stats.levene(*large, center="median").pvalue) if len(large) > 1 else None
+        return float(scipy.stats.levene(*large, center="median").pvalue) if len(large) > 1 else None
 
     return Homogeneity(levene(0), levene(1))

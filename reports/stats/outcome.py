@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import special
+import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
 from reports.stats.effects import ALPHA, Effect, difference
@@ -58,7 +58,7 @@ def detectable(effect: Effect, power: float = POWER) -> float | None:
     if effect.error is None or effect.freedom is None or effect.critical is None:
         return None
     freedom = min(effect.freedom, 1e6)
-    return float(special.nctdtrinc(freedom, 1 - power, effect.critical)) * effect.error
+    return float(scipy.special.nctdtrinc(freedom, 1 - power, effect.critical)) * effect.error
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ def equivalence(
     # Satterthwaite, the published error taken as known
     freedom = effect.freedom * (error / effect.error) ** 4 if effect.error else np.inf
     freedom = min(freedom, 1e9)
-    reach = float(special.stdtrit(freedom, 1 - ALPHA)) * error
-    p = float(special.stdtr(freedom, (abs(gap) - margin) / error))
+    reach = float(scipy.special.stdtrit(freedom, 1 - ALPHA)) * error
+    p = float(scipy.special.stdtr(freedom, (abs(gap) - margin) / error))
     outcome: Literal["equivalent", "different", "undecided"] = "undecided"
     if p < ALPHA:
         outcome = "equivalent"
-    elif abs(gap) > float(special.stdtrit(freedom, 1 - ALPHA / 2)) * error:
+    elif abs(gap) > float(scipy.special.stdtrit(freedom, 1 - ALPHA / 2)) * error:
         outcome = "different"
     return Equivalence(outcome, gap, margin, gap - reach, gap + reach, p)
 
@@ -159,7 +159,7 @@ def _interaction(model: Model, vectors: np.ndarray) -> float | None:
     f = float(((apart @ model.means) ** 2 / values).sum()) / count
     shares = sum(one / (one - 2) if np.isfinite(one) else 1.0 for one in freedom if one is not None and one > 2)
     within = 2 * shares / (shares - count) if shares > count else min(one for one in freedom if one is not None)
-    return float(special.fdtrc(count, min(within, 1e9), f))
+    return float(scipy.special.fdtrc(count, min(within, 1e9), f))
 
 
 def _positive(margin: float) -> None:

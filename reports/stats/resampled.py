@@ -7,7 +7,7 @@ from math import sqrt
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from scipy.stats import rankdata
+import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
 
@@ -153,9 +153,13 @@ class ErrorAuroc:
         wrong = ~right
         if wrong.all() or not wrong.any():
             raise UserError("no AUROC of errors: the images are all right, or all wrong")
-        every, share = rankdata(run.uncertainty), np.empty(len(right))
-        share[wrong] = (every[wrong] - rankdata(run.uncertainty[wrong])) / right.sum()  # of right ones below
-        share[right] = 1 - (every[right] - rankdata(run.uncertainty[right])) / wrong.sum()  # of wrong ones above
+        every, share = scipy.stats.rankdata(run.uncertainty), np.empty(len(right))
+        share[wrong] = (
+            every[wrong] - scipy.stats.rankdata(run.uncertainty[wrong])
+        ) / right.sum()  # of right ones below
+        share[right] = (
+            1 - (every[right] - scipy.stats.rankdata(run.uncertainty[right])) / wrong.sum()
+        )  # of wrong ones above
         auroc = float(share[wrong].mean())
         away = (share - auroc) / np.where(wrong, wrong.sum(), right.sum())
         return _Linear(away.astype(np.float32)[None], auroc)
