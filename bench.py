@@ -38,7 +38,6 @@ def run(flags: argparse.Namespace) -> int:
 
 def report(flags: argparse.Namespace) -> int:
     """`report`: tables and figures from finished runs."""
-    from benchmarks.cli.request import check_shown
     from benchmarks.cli.values import parse_names
     from benchmarks.plan.recipe import RECIPES
     from reports.build import RELEASED
@@ -48,7 +47,10 @@ def report(flags: argparse.Namespace) -> int:
             raise UserError(f"report --from {folder}: no such folder (names of reports go before --from)")
     runs, released = flags.sources or [flags.runs], [] if flags.no_released else [RELEASED]
     datasets = parse_names(flags.datasets) if flags.datasets else None
-    check_shown([*runs, *released], datasets or (), flags.recipe)
+    if datasets or flags.recipe:
+        from benchmarks.cli.request import check_shown  # here, since it loads torch
+
+        check_shown([*runs, *released], datasets or (), flags.recipe)
     recipe = flags.recipe and RECIPES.name_of(flags.recipe)
     _write(flags.names, runs, flags.out, _prefix(flags.data, flags.runs), recipe, datasets, released)
     return 0
