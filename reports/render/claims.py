@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
 from reports.render.markdown import escape_markdown
 from reports.stats.outcome import MARGIN
 from reports.tables.claims_document import ClaimResult, Document

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.paper.claims import ARMS, CLAIMS, Claim
+from reports.paper.claim import ARMS, Claim
+from reports.paper.claims import CLAIMS
 from reports.paper.tables import DATASET_LABELS, STAND_INS
 from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags

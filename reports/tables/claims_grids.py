@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
 from reports.paper.tables import DATASET_LABELS
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, level_of, paper_effect
 from reports.stats.measures import MEASURES

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.plan.recipe_file import Verdicts
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
 from reports.paper.tables import DATASET_LABELS
 from reports.stats.comparisons import Finding
 from reports.tables.claims_grids import counted

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special, stats
 from sklearn.metrics import balanced_accuracy_score, recall_score, silhouette_samples
+from sklearn.preprocessing import minmax_scale
 
-from reports.paper.claims import ARMS, CLAIMS, Claim
+from reports.paper.claim import ARMS, Claim
+from reports.paper.claims import CLAIMS
 from reports.paper.comparison import Comparison, Side
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.predictions import predictions
@@ -130,7 +132,34 @@ def _surer(arrays: Mapping[str, np.ndarray], _: Any) -> float:
     return 100 * float(falls[labels != labels[partner]].mean())
 
 
+def _above(limit: float) -> Callable[..., float | None]:
+    def share(arrays: Mapping[str, np.ndarray], _: Any) -> float | None:
+        score = arrays["test_uncertainty"].astype(float)
+        if np.ptp(score) == 0:
+            return None
+        stretched = score if ((score >= 0) & (score <= 1)).all() else minmax_scale(score)
+        return 100 * float(np.mean(stretched > limit))
+
+    return share
+
+
+def _hard_images(arrays: Mapping[str, np.ndarray], _: Any) -> float | None:
+    """By ranks: the chance that an image whose votes disagree most is above another."""
+    if "test_soft_labels" not in arrays or np.ptp(arrays["test_uncertainty"]) == 0:
+        return None
+    votes = arrays["test_soft_labels"].astype(float)
+    known = np.isfinite(votes).all(axis=1)
+    disagree = np.round([stats.entropy(sorted(row)) for row in votes[known]], 6)
+    hard = disagree >= np.quantile(disagree, 0.9)
+    if hard.all():
+        return None
+    score = arrays["test_uncertainty"].astype(float)[known]
+    wins = stats.mannwhitneyu(score[hard], score[~hard]).statistic
+    return 100 * float(wins) / (int(hard.sum()) * int((~hard).sum()))
+
+
 FROM_ARRAYS = {
+    "above_40": _above(0.4), "above_60": _above(0.6), "hard_auroc": _hard_images,
     "reversed_at_10": _reversed, "label_flips": _label_flips, "hard_classes": _hard, "labels_gained": _gained,
     "silhouette": _silhouette, "centre": _centre, "surer": _surer,
     "balanced": lambda arrays, _: 100 * balanced_accuracy_score(arrays["test_labels"], arrays["test_logits"].argmax(1)),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports.paper.claims import ARMS, CLAIMS, RELABELS, ROWS, Claim
+from reports.paper.claim import ARMS, RELABELS, ROWS, Claim
+from reports.paper.claims import CLAIMS
 from reports.paper.comparison import Comparison, Side
 from reports.stats.comparisons import Condition, paper_effect
 from reports.stats.measures import MEASURES
