@@ -133,6 +133,6 @@ def _appendix(entry: ClaimResult) -> Iterator[str]:
 
 def _grid(found: Grid) -> Iterator[str]:
     yield "| " + " | ".join(map(escape_markdown, found.head)) + " |"
-    yield "|---|" + "---:|" * (len(found.head) - 1)
+    yield "|" + "|".join("---" if words else "---:" for words in found.words) + "|"
     for row in found.rows:
         yield "| " + " | ".join(map(escape_markdown, row)) + " |"

@@ -14,7 +14,7 @@ from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
 from reports.tables.caption import evidence
-from reports.tables.claims_grids import Grid, counted, level_grid, ours_range, paper_range
+from reports.tables.claims_grids import QUESTION, Grid, counted, level_grid, ours_range, paper_range
 from reports.tables.take_home import take_home
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _summary(entries: Sequence[ClaimResult]) -> Grid:
             ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
             recipe = part.recipe if part is not None else "no runs"
             rows.append((str(claim.number), words, paper_range(claim, findings), ours, told, recipe))
-    return Grid(("", "the paper's words, or our question", "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
+    return Grid(("", QUESTION, "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
 
 
 def _rows(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> list[Mapping[str, Any]]:

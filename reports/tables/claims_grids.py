@@ -13,13 +13,21 @@ from reports.stats.measures import MEASURES
 from reports.stats.summary import Summary
 from reports.tables.table import bracket, signed, spread
 
+QUESTION = "the paper's words, or our question"
+_WORDS = (QUESTION, "cell", "outcome", "recipe")  # heads of columns of words
+
 
 @dataclass(frozen=True)
 class Grid:
-    """A plain table of text. The first column is text, the rest numbers."""
+    """A plain table of text."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def words(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds words, which are read from the left, or numbers."""
+        return tuple(place == 0 or name in _WORDS for place, name in enumerate(self.head))
 
 
 def label(cell: Condition) -> str:
