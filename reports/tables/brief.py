@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from benchmarks.plan import suite as suites
@@ -87,22 +87,28 @@ def _outcomes(tables: Sequence[Table]) -> dict[str, _Outcome]:
 def _brief(dataset: str, setup: str, groups: Sequence[SeedGroup], told: Mapping[str, _Outcome]) -> Brief:
     head = ["noise", "method", "n", *MEASURED, "paper", "outcome"]
     rows = []
-    compared: dict[str, None] = {}
+    compared: dict[str, dict[str, None]] = {}  # difference -> the noises under which it is told
     for group in groups:
         values = [summary(group.percent(column)) for column in _COLUMNS]
         first = group.runs.iloc[0]
         noise = noise_label(first.noise, first.noise_kind, " %")
         outcome = next((told[run_id] for run_id in group.runs["run_id"] if run_id in told), None)
         if outcome is not None and outcome.of:
-            compared[outcome.of] = None
+            compared.setdefault(outcome.of, {})[noise] = None
         row = [noise, group.keys[2], str(len(group.runs)), *map(spread, values)]
         rows.append([*row, paper_number(group), outcome.text if outcome is not None else ""])
     kept = [place for place in range(len(head)) if place < 6 or any(row[place] for row in rows)]
     title = (
         f"{DATASET_LABELS.get(dataset, dataset)}: {setup}. Test accuracy (%); with {REJECTED} % rejected by the "
-        "method's own and by the free score." + (f" Outcome: {'; '.join(compared)}." if compared else "")
+        "method's own and by the free score." + _compared(compared)
     )
     return Brief(title, tuple(head[place] for place in kept), tuple(tuple(row[p] for p in kept) for row in rows))
+
+
+def _compared(found: Mapping[str, Iterable[str]]) -> str:
+    """Of which differences the outcomes are; of several, under which noises each."""
+    texts = [f"{of} (noise {', '.join(noises)})" if len(found) > 1 else of for of, noises in found.items()]
+    return f" Outcome: {'; '.join(texts)}." if texts else ""
 
 
 def paper_number(group: SeedGroup) -> str:

@@ -24,8 +24,8 @@ FER = "3071d800e01340c5ed239971af72c58c"
         (None, []),
         ({"train": "0" * 32}, []),
         ({"train": "0" * 32, "notes": ["a row was left out"]}, ["a row"]),
-        ({"train": FER, "notes": ["a row was left out"]}, ["a row", "173 of FER2013"]),
-        ({"train": FER, "notes": list(data_notes({"data": {"train": FER}}))}, ["173 of FER2013"]),
+        ({"train": FER, "notes": ["a row was left out"]}, ["a row", "173 of the 35,887"]),
+        ({"train": FER, "notes": list(data_notes({"data": {"train": FER}}))}, ["173 of the 35,887"]),
         ({"train": ["no fingerprint"], "notes": None}, []),
     ],
 )
@@ -36,7 +36,7 @@ def test_recorded_notes_come_first_and_each_once(data: Any, wanted: list[str]) -
 
 def test_every_released_record_is_of_data_that_something_is_known_of() -> None:
     loaded = load([], [RELEASED])
-    words = {"fer2013": "173 of FER2013", "cifar10": "JPEG of quality 75"}
+    words = {"fer2013": "173 of the 35,887", "cifar10": "JPEG copies of quality 75"}
     for dataset, notes in zip(loaded.runs["dataset"], loaded.runs["data_notes"], strict=True):
         assert any(words[dataset] in note for note in notes)
     if len(loaded.runs):
@@ -57,6 +57,6 @@ def test_tables_say_it(tmp_path: Path) -> None:
     silent = [
         table.name
         for table in tables
-        if not any("173 of FER2013" in text for text in (*table.caption, *(note.text for note in table.notes)))
+        if not any("173 of the 35,887" in text for text in (*table.caption, *(note.text for note in table.notes)))
     ]
     assert not silent
