@@ -33,9 +33,10 @@ HOW = (
 )
 MARKS = (
     "One model over the table (method in cell, seed at random, one variance for all unless they differ) gives the "
-    "marks: bold: best of its column; ≈: not told apart from the best (Tukey's 95 % intervals, over seeds and test "
-    "images). − {control}: the difference, with intervals that hold for the whole column (Dunnett): higher or lower; "
-    "equal: within {margin:g} point; undecided, with the smallest difference that these runs would find."
+    "marks: bold: best of its column, alone; ≈: the highest and what is not told apart from it (Tukey's 95 % "
+    "intervals, over seeds and test images). − {control}: the difference, with intervals that hold for the whole "
+    "column (Dunnett): higher or lower; equal: within {margin:g} point; undecided, with the smallest difference that "
+    "these runs would find."
 )
 SETTING = "The recipe {name} is not the paper's: whatever is told apart here is told apart in this setting."
 NO_VERDICT = (
