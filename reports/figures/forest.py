@@ -24,6 +24,10 @@ class Tested(Protocol):
     def forest(self) -> Sequence[tuple[int, str, Finding]]:
         """What is tested."""
 
+    @property
+    def data(self) -> Sequence[str]:
+        """What a reader must know of the data sets, in sentences."""
+
 
 LINEAR = 2.0  # points
 STEP = 0.45  # between the cells of a comparison; 1 between comparisons

@@ -28,7 +28,7 @@ class Value:
     number: float | None = None
     run_ids: tuple[str, ...] = ()
     remark: str = ""
-    kind: str = ""  # "none", "missing", "reproduced", "above", "below"
+    kind: str = ""  # "none", "missing", "reproduced", "above", "below", "higher", "lower", "equal", "undecided"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,8 @@ def _against(ruling: Ruling | None) -> Value:
     remark = comparison_word(ruling)
     if ruling.outcome == "undecided":
         remark += f", would find {ruling.detectable or 0:.1f}"
-    return Value(f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}", "", effect.estimate, (), remark)
+    text = f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}"
+    return Value(text, "", effect.estimate, (), remark, comparison_word(ruling))
 
 
 def bracket(low: float, high: float, digits: int = 2) -> str:
