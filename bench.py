@@ -78,16 +78,18 @@ def _write(
     released: Sequence[Path] = (),
 ) -> None:
     from benchmarks.cli.terminal import files, table
-    from reports.build import build
+    from reports.build import build, make_tables
+    from reports.paper.tables import TABLES
     from reports.runs.frame import load
     from reports.tables.brief import MEASURED, WRAPS, briefs
 
     loaded = load(runs, released)
-    written = build(
-        names, runs=runs, out=out, recipe=recipe, datasets=datasets, prefix=prefix, released=released, loaded=loaded
-    )
+    # runs of no table of the paper's alone are told the outcomes of all that they are in
+    told = names if not names or {*names} & {*TABLES} else [*names, *TABLES]
+    tables = make_tables(told, loaded, recipe, datasets, prefix)
+    written = build(names, runs, out, recipe, datasets, prefix, released, loaded, tables)
     if names:  # what was asked for by name is shown; everything at once would flood the terminal
-        for brief in briefs(loaded, names, recipe, datasets):
+        for brief in briefs(loaded, names, recipe, datasets, tables):
             print(table(brief.head, brief.rows, brief.title, WRAPS, ("n", *MEASURED, "paper")), end="\n\n")
     print(files(written))
 

@@ -36,6 +36,7 @@ def build(
     prefix: str = "python bench.py",
     released: Sequence[Path] = (),
     loaded: Loaded | None = None,
+    tables: Sequence[Table] | None = None,
 ) -> list[Path]:
     """Make reports from the records below `runs` and `released`; returns the files, each table's Markdown first.
 
@@ -44,11 +45,10 @@ def build(
     wanted: names of reports (`names()`), all of them if empty. recipe: whose runs to show; by default the recipe with
     most finished runs. datasets: which to show; by default those with finished runs. prefix: how the user calls
     bench.py, for the commands that fill missing cells. released: folders of released records, which own runs come
-    before. loaded: what is in all of them, where it has been read already. Raises UserError for an unknown report.
+    before. loaded: what is in all of them, where it has been read already; tables: `make_tables` of the same arguments.
+    Raises UserError for an unknown report.
     """
-    for name in wanted:
-        if name not in names():
-            raise unknown("report", name, names())
+    _check(wanted)
 
     from reports.render.csv import comma_separated
     from reports.render.latex import latex
@@ -69,7 +69,8 @@ def build(
     formats = (
         ("md", markdown), ("csv", comma_separated), ("tex", latex), ("html", lambda table: table_page(table, links)),
     )  # fmt: skip
-    tables = list(_tables(names() if SITE in chosen else chosen, loaded, recipe, datasets, prefix))
+    if tables is None:
+        tables = make_tables(wanted, loaded, recipe, datasets, prefix)
     for table in tables:
         for suffix, render in formats if table.name in chosen else ():
             written.append(_write(out / f"{table.name}.{suffix}", render(table)))
@@ -98,6 +99,25 @@ def build(
             roots = list(dict.fromkeys((*runs, *released)))
             written.append(make_site(tables, claims, loaded, roots, out, recipe, datasets, prefix))
     return [*written, write_runs_csv(out / "runs.csv", loaded.runs), *write_results(out, loaded.runs)]
+
+
+def make_tables(
+    wanted: Sequence[str],
+    loaded: Loaded,
+    recipe: str | None = None,
+    datasets: Sequence[str] | None = None,
+    prefix: str = "python bench.py",
+) -> list[Table]:
+    """The tables of these reports: all of them where none is named, and for the site. Raises UserError as `build`."""
+    _check(wanted)
+    chosen = list(dict.fromkeys(wanted or names()))
+    return list(_tables(names() if SITE in chosen else chosen, loaded, recipe, datasets, prefix))
+
+
+def _check(wanted: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in names():
+            raise unknown("report", name, names())
 
 
 def _write(path: Path, text: str) -> Path:

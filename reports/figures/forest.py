@@ -24,7 +24,12 @@ class Tested(Protocol):
     def forest(self) -> Sequence[tuple[int, str, Finding]]:
         """What is tested."""
 
+    @property
+    def data(self) -> Sequence[str]:
+        """What a reader must know of the data sets, in sentences."""
 
+
+LINEAR = 2.0  # points
 STEP = 0.45  # between the cells of a comparison; 1 between comparisons
 
 
@@ -35,6 +40,7 @@ def forest(document: Tested) -> Figure | None:
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import NullLocator
 
     rows = _rows(document.forest)
     if not rows:
@@ -57,7 +63,17 @@ def forest(document: Tested) -> Figure | None:
     axis.set_yticks(places, [name for _, name in rows], fontsize=6.5)
     axis.set_ylim(top - 0.5, -0.5)
     axis.tick_params(axis="y", length=0)
-    axis.set_xlabel("difference (points), 95 % interval; grey band: within the margin", fontsize=8)
+    axis.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)  # a point matters, and some differences are of fifty
+    reach = max(LINEAR, *(abs(one) for one in axis.get_xlim()))
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick <= reach]
+    axis.set_xticks([*(-tick for tick in reversed(ticks)), 0, *ticks], minor=False)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:+g}".replace("-", "−") if value else "0")
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_xlabel(
+        "difference (points), 95 % interval; grey band: within the margin\n"
+        f"linear to {LINEAR:g} points, logarithmic beyond", fontsize=7,
+    )  # fmt: skip
     handles = [Line2D([], [], color=color, marker="o", markersize=3, label=name) for name, color in COLORS.items()]
     handles.append(Line2D([], [], color="black", marker="D", markerfacecolor="white", linestyle="", label="paper"))
     figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False, fontsize=7)

@@ -195,7 +195,8 @@ def make_forest(document: Tested, out: Path) -> tuple[Path, ...]:
         drawing = forest(document)
         if drawing is not None:
             paths = save(drawing, out / "figures" / FOREST)
-            caption = "Every tested comparison with its 95 % interval; the claims have the numbers."
+            sentences = ("Every tested comparison with its 95 % interval; the claims have the numbers.", *document.data)
+            caption = " ".join(sentences)
             entry = {"name": FOREST, "title": "What was tested", "caption": caption, "drawn": True}
             _list(out, [entry, *others])
             return paths

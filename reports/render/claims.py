@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
 from reports.render.markdown import escape_markdown
 from reports.stats.outcome import MARGIN
 from reports.tables.claims_document import ClaimResult, Document
@@ -58,9 +58,24 @@ def paragraph(entry: ClaimResult) -> str:
 
 
 def table(entry: ClaimResult, limit: int | None = None) -> Grid | None:
-    """A claim's findings under all recipes; the first of them with a limit."""
+    """A claim's findings under all recipes. With a limit so many: one of each outcome, then of each comparison."""
     rows = [row for part in entry.parts for row in finding_rows(part.findings, part.recipe)]
-    return Grid(HEAD, tuple(rows[:limit])) if rows else None
+    told = [one.outcome for part in entry.parts for one in part.findings]
+    places = range(len(rows))
+    wanted = [*_firsts(told), *_firsts([row[0] for row in rows]), *places]
+    chosen = sorted(list(dict.fromkeys(wanted))[:limit])
+    return Grid(HEAD, tuple(rows[place] for place in chosen)) if rows else None
+
+
+def _firsts(values: Sequence[str]) -> list[int]:
+    """Where each value stands first."""
+    return [values.index(value) for value in dict.fromkeys(values)]
+
+
+def left_out(entry: ClaimResult, shown: Grid) -> str:
+    """How many findings a table with a limit leaves to the appendix; empty: none."""
+    count = sum(len(part.findings) for part in entry.parts)
+    return f"{len(shown.rows)} of {count} rows; the appendix has all." if len(shown.rows) < count else ""
 
 
 def details(entry: ClaimResult) -> Grid | None:
@@ -110,9 +125,10 @@ def _body(whole: Document, rows: int) -> list[str]:
         for entry in whole.entries:
             if entry.claim.asked == asked:
                 lines += [f"### {entry.claim.number}. {escape_markdown(entry.claim.title)}"]
-                lines += [escape_markdown(paragraph(entry)), ""]
-                if rows and (found := table(entry, rows)):
-                    lines += _grid(found)  # a heading may follow a table at once
+                found = table(entry, rows) if rows else None
+                text = (paragraph(entry), left_out(entry, found) if found is not None else "")
+                lines += [escape_markdown(" ".join(part for part in text if part)), ""]
+                lines += _grid(found) if found is not None else ()  # a heading may follow a table at once
     return [*lines, ""]
 
 
@@ -133,6 +149,6 @@ def _appendix(entry: ClaimResult) -> Iterator[str]:
 
 def _grid(found: Grid) -> Iterator[str]:
     yield "| " + " | ".join(map(escape_markdown, found.head)) + " |"
-    yield "|---|" + "---:|" * (len(found.head) - 1)
+    yield "|" + "|".join("---" if words else "---:" for words in found.words) + "|"
     for row in found.rows:
         yield "| " + " | ".join(map(escape_markdown, row)) + " |"

@@ -14,6 +14,7 @@ from benchmarks.store.record import Record, read_record
 from benchmarks.store.runs import Store
 from common.files import atomic_write
 from common.text import spreadsheet_cell
+from reports.runs.data_notes import data_notes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +145,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "dirty": provenance.get("dirty"),
         "processor": provenance.get("processor"),
         "device": _device(provenance),
-        "data_notes": tuple((provenance.get("data") or {}).get("notes") or ()),
+        "data_notes": data_notes(provenance),
         "method_note": str(provenance.get("method_note") or ""),
         "class_names": tuple((provenance.get("data") or {}).get("classes") or ()),
         "finished": str(provenance.get("finished") or ""),

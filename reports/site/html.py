@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
 from reports.tables.table import Row, Table, Value
 
@@ -71,7 +72,9 @@ def run_links(loaded: Loaded, pages: Mapping[str, str] | None = None) -> dict[st
         index=False, name=None
     ):
         noise = noise_label(noise, kind, " %")
-        title = f"{dataset} · noise {noise} · {method}" + (f" ({settings})" if settings else "")
+        title = f"{DATASET_LABELS.get(dataset, dataset)} · noise {noise} · {method}" + (
+            f" ({settings})" if settings else ""
+        )
         value = "undefined" if accuracy != accuracy else f"{100 * accuracy:.2f}"
         text = f"seed {seed}: {value}" if pages else f"seed {seed} {run_id}: {value}"
         found[run_id] = RunLink(title, text, pages.get(run_id, "") if pages else "")

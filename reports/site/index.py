@@ -14,6 +14,7 @@ from reports.runs.frame import Loaded
 from reports.site.figure_list import FigureList
 from reports.site.html import Link, NavGroup, page
 from reports.stats.ranks import average
+from reports.tables.claims_document import Document
 from reports.tables.table import Table
 
 FOLDER = "site"
@@ -54,12 +55,12 @@ def index_page(
     covered: Sequence[Coverage],
     roots: Sequence[Path],
     figures: FigureList,
-    take_home: Sequence[str] = (),
+    claims: Document | None = None,
     ranks: Sequence[str] = (),
 ) -> str:
     """The first page: what the runs say, then the reports, then how far the suites are.
 
-    hrefs: where the page of each unfinished run is. take_home, ranks: sentences.
+    hrefs: where the page of each unfinished run is. ranks: sentences.
     """
     counts: Counter[str] = Counter(status.state for status in undone)
     missing = sum(row.counts["missing"] for row in covered)
@@ -110,7 +111,8 @@ def index_page(
         folders=[str(root) for root in roots],
         newest=max(finished, default="")[:16].replace("T", " "),
         tiles=tiles,
-        take_home=take_home,
+        take_home=claims.take_home if claims is not None else (),
+        tested=[(entry.claim, part) for entry in claims.entries for part in entry.tested] if claims is not None else [],
         figures=list(figures.overview()),
         ranks=ranks,
         cards=cards,

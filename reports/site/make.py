@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.plan.paths import RunPath
 from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
+from reports.figures.make import FOREST
 from reports.render import claims as claim_text
 from reports.runs.completeness import coverage, spec_of, unfinished
 from reports.runs.frame import Loaded, settings_label
@@ -49,10 +50,11 @@ def make_site(
         here = f"{table.name}.html"
         site.write(here, table_page(table, links, nav=nav, here=here))
     here = f"{REPRODUCTION}.html"
-    parts = {name: getattr(claim_text, name) for name in ("paragraph", "table", "details")}
+    parts: dict[str, Any] = {name: getattr(claim_text, name) for name in ("paragraph", "table", "details")}
     introduction = claim_text.introduction(claims)
-    site.write(here, page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction, **parts))
     figures = figure_list(out)
+    parts["forest"] = next((one for one in figures.shown if one.name == FOREST and claims.forest), None)
+    site.write(here, page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction, **parts))
     site.write("figures.html", page("figures.html", nav=nav, here="figures.html", figures=figures, prefix=prefix))
     site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
     for run_id, folder, public in loaded.runs[["run_id", "folder", "released"]].itertuples(index=False, name=None):
@@ -71,7 +73,7 @@ def make_site(
             covered,
             roots,
             figures,
-            take_home=claims.take_home,
+            claims=claims,
             ranks=rank_sentences(loaded, recipe, datasets),
         ),
     )  # last, so that whatever it links to is there

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
+from reports.runs.data_notes import data_notes
 from reports.runs.frame import noise_label
 from reports.site.html import NavGroup, page
 
@@ -79,6 +80,7 @@ def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Seque
 
 
 def _remarks(record: Mapping[str, Any], files: RunFolder) -> Iterator[str]:
+    yield from (f"The data: {note.removesuffix('.')}." for note in data_notes(record["provenance"]))
     if record["provenance"].get("dirty"):
         yield "The checkout had uncommitted changes: the commit alone does not give this code."
     last = record["metrics"].get("last") or {}

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.plan.recipe_file import Verdicts
 from benchmarks.plan.suite import Arm
 from common.errors import UserError
-from reports.paper.claims import ROWS, Claim
+from reports.paper.claim import ROWS, Claim
 from reports.paper.comparison import Comparison, Side
 from reports.paper.numbers import measured
 from reports.runs.frame import Loaded, noise_label

@@ -109,6 +109,13 @@ MEASURES: Mapping[str, Measure] = {
     "labels_gained": Measure("right training labels gained (points)", 2, _stored("labels_gained")),
     "silhouette": Measure("silhouette of the test features (·100)", 2, _stored("silhouette")),
     "centre": Measure("uncertain images' distance to the centre, above the certain ones' (%)", 2, _stored("centre")),
+    **{
+        f"above_{level}": Measure(f"images with an uncertainty above {level / 100:g} (%)", 2, _stored(f"above_{level}"))
+        for level in (40, 60)
+    },
+    "hard_auroc": Measure(
+        "images that annotators agree on least: AUROC of the uncertainty (%)", 2, _stored("hard_auroc")
+    ),
     "surer": Measure("pairs whose gradient favours the surer image (%)", 2, _stored("surer")),
     "seconds": Measure(
         "training seconds an epoch", 1, lambda row, _: row.get("timing.train_seconds", NAN) / row["epochs"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
+from benchmarks.metrics.ranking import auroc, entropy
 from benchmarks.store.run_folder import RunFolder
 from reports.runs.predictions import Arrays, predictions
 
@@ -16,7 +17,7 @@ EXTREME = 0.1  # share of images called certain, or uncertain
 
 
 def stored(folder: Path) -> dict[str, float]:
-    """silhouette, centre, surer and labels_gained (reports/stats/measures.py), those that a run's arrays allow."""
+    """The measures of reports/stats/measures.py that need a run's arrays, those that they allow."""
     path = RunFolder(folder).predictions
     return _stored(folder, path.stat().st_mtime_ns) if path.is_file() else {}
 
@@ -26,7 +27,11 @@ def _stored(folder: Path, changed: int) -> dict[str, float]:
     arrays = predictions(folder)
     if arrays is None:
         return {}
-    found = {"surer": surer(arrays["test_logits"].astype(np.float64), arrays["test_labels"].astype(int))}
+    uncertainty = arrays["test_uncertainty"].astype(np.float64)
+    found = {f"above_{level}": share_above(uncertainty, level / 100) for level in (40, 60)}
+    if "test_soft_labels" in arrays:
+        found["hard_auroc"] = hard_auroc(uncertainty, arrays["test_soft_labels"].astype(np.float64))
+    found |= {"surer": surer(arrays["test_logits"].astype(np.float64), arrays["test_labels"].astype(int))}
     if {"train_labels_last", "train_given", "train_clean"} <= set(arrays):
         last, given, clean = (arrays[f"train_{name}"] for name in ("labels_last", "given", "clean"))
         found["labels_gained"] = 100 * float((last == clean).mean() - (given == clean).mean())
@@ -59,6 +64,27 @@ def geometry(features: np.ndarray, labels: np.ndarray, uncertainty: np.ndarray) 
     if low < high and certain > 0:
         found["centre"] = 100 * float(away[uncertainty >= high].mean() / certain - 1)
     return found
+
+
+def share_above(uncertainty: np.ndarray, limit: float) -> float:
+    """Share (%) of the images above this uncertainty [N]. Values that leave [0, 1] are stretched to it first, as the
+    paper does for Figures 5 and 6; NaN where all are equal."""
+    low, high = uncertainty.min(), uncertainty.max()
+    if low == high:
+        return float("nan")
+    scaled = uncertainty if low >= 0 and high <= 1 else (uncertainty - low) / (high - low)
+    return 100 * float((scaled > limit).mean())
+
+
+def hard_auroc(uncertainty: np.ndarray, votes: np.ndarray) -> float:
+    """AUROC (%) with which the uncertainty [N] finds the tenth of the images whose votes [N, K] have the highest
+    entropy; NaN without two kinds of images."""
+    known = ~np.isnan(votes).any(axis=1)
+    if not known.any():
+        return float("nan")
+    spread = entropy(votes[known])
+    found = auroc(uncertainty[known], spread >= np.quantile(spread, 1 - EXTREME))
+    return float("nan") if found is None else 100 * found
 
 
 def surer(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -33,9 +33,10 @@ HOW = (
 )
 MARKS = (
     "One model over the table (method in cell, seed at random, one variance for all unless they differ) gives the "
-    "marks: bold: best of its column; ≈: not told apart from the best (Tukey's 95 % intervals, over seeds and test "
-    "images). − {control}: the difference, with intervals that hold for the whole column (Dunnett): higher or lower; "
-    "equal: within {margin:g} point; undecided, with the smallest difference that these runs would find."
+    "marks: bold: best of its column, alone; ≈: the highest and what is not told apart from it (Tukey's 95 % "
+    "intervals, over seeds and test images). − {control}: the difference, with intervals that hold for the whole "
+    "column (Dunnett): higher or lower; equal: within {margin:g} point; undecided, with the smallest difference that "
+    "these runs would find."
 )
 SETTING = "The recipe {name} is not the paper's: whatever is told apart here is told apart in this setting."
 NO_VERDICT = (
@@ -129,6 +130,13 @@ def _made(runs: pd.DataFrame) -> str:
     return text + (f"; {dirty} of {len(runs)} runs with uncommitted changes." if dirty else ".")
 
 
+def of_the_data(runs: pd.DataFrame) -> Iterator[str]:
+    """What a reader must know of the data sets of these runs, each once."""
+    for dataset, found in runs.groupby("dataset", sort=True)["data_notes"]:
+        for note in dict.fromkeys(note for part in found for note in part):
+            yield f"{_label(dataset)}: {note.removesuffix('.')}."
+
+
 def problems(loaded: Loaded, run_ids: Collection[str] | None = None) -> Iterator[Note]:
     """What could not be read, conflicts, and how own runs agree with the released ones (of `run_ids`, or of all)."""
     yield from (Note(f"Not read: {problem.folder}: {problem.reason}") for problem in loaded.unreadable)
@@ -153,8 +161,7 @@ def notes(
         for reason in dict.fromkeys(item.reason for item in mine if item.reason):
             yield Note(f"{_label(dataset)} is not comparable with the paper: {reason}.")
         yield from _own_against_free(dataset, mine)
-        found = selection.runs(dataset)["data_notes"]
-        yield from (Note(f"{_label(dataset)}: {note}") for note in dict.fromkeys(n for part in found for n in part))
+        yield from map(Note, of_the_data(selection.runs(dataset)))
         yield from _oddities(dataset, mine)
     told = selection.runs()[["method", "method_note"]].drop_duplicates().sort_values("method")
     yield from (Note(f"{row.method}: {row.method_note}.") for row in told.itertuples() if row.method_note)

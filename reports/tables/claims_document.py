@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports.paper.claims import ARMS, CLAIMS, Claim
+from reports.paper.claim import ARMS, Claim
+from reports.paper.claims import CLAIMS
 from reports.paper.tables import DATASET_LABELS, STAND_INS
 from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
-from reports.tables.caption import evidence
-from reports.tables.claims_grids import Grid, counted, level_grid, ours_range, paper_range
+from reports.tables.caption import evidence, of_the_data
+from reports.tables.claims_grids import QUESTION, Grid, counted, level_grid, ours_range, paper_range
 from reports.tables.take_home import take_home
 
 if TYPE_CHECKING:
@@ -53,17 +54,23 @@ class ClaimResult:
     claim: Claim
     parts: tuple[RecipeResult, ...]
 
+    @property
+    def tested(self) -> Iterator[RecipeResult]:
+        """The parts in which something is tested."""
+        return (part for part in self.parts if any(one.ruling is not None for one in part.findings))
+
 
 @dataclass(frozen=True)
 class Document:
     """All claims. take_home: five lines; summary: the paper's words, its number, ours, the outcome, the recipe;
-    forest: what is tested, as (claim, recipe, finding)."""
+    forest: what is tested, as (claim, recipe, finding); data: what a reader must know of the data sets."""
 
     take_home: tuple[str, ...]
     evidence: tuple[str, ...]
     summary: Grid
     entries: tuple[ClaimResult, ...]
     forest: tuple[tuple[int, str, Finding], ...]
+    data: tuple[str, ...] = ()
 
 
 def document(loaded: Loaded) -> Document:
@@ -84,9 +91,9 @@ def document(loaded: Loaded) -> Document:
         if one.ruling is not None and one.ruling.effect.low is not None
     )
     tiers = {name: values[name].tiers for name in names}
-    return Document(
-        tuple(take_home(runs, tiers, found)), tuple(evidence(runs)), _summary(entries), tuple(entries), forest
-    )
+    data = tuple(of_the_data(runs))
+    lines = tuple(take_home(runs, tiers, found, data))
+    return Document(lines, tuple(evidence(runs)), _summary(entries), tuple(entries), forest, data)
 
 
 def _part(claim: Claim, recipe: str, values: Values) -> RecipeResult | None:
@@ -118,7 +125,7 @@ def _summary(entries: Sequence[ClaimResult]) -> Grid:
             ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
             recipe = part.recipe if part is not None else "no runs"
             rows.append((str(claim.number), words, paper_range(claim, findings), ours, told, recipe))
-    return Grid(("", "the paper's words, or our question", "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
+    return Grid(("", QUESTION, "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
 
 
 def _rows(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> list[Mapping[str, Any]]:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
+from reports.paper.comparison import Comparison
 from reports.paper.tables import DATASET_LABELS
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, level_of, paper_effect
 from reports.stats.measures import MEASURES
 from reports.stats.summary import Summary
 from reports.tables.table import bracket, signed, spread
 
+T = TypeVar("T")
+QUESTION = "the paper's words, or our question"
+_WORDS = (QUESTION, "cell", "outcome", "recipe")  # heads of columns of words
+
 
 @dataclass(frozen=True)
 class Grid:
-    """A plain table of text. The first column is text, the rest numbers."""
+    """A plain table of text."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def words(self) -> tuple[bool, ...]:
+        """Of each column, whether it holds words, which are read from the left, or numbers."""
+        return tuple(place == 0 or name in _WORDS for place, name in enumerate(self.head))
 
 
 def label(cell: Condition) -> str:
@@ -94,28 +105,43 @@ def counted(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
+def quantity(one: Comparison) -> str:
+    """What a comparison is a difference of, in a word or two: ranges are over one quantity each."""
+    return MEASURES[one.a.measure].title.partition(" (")[0].partition(",")[0]
+
+
+def _by_quantity(found: Iterable[tuple[Comparison, T]], text: Callable[[list[T]], str]) -> str:
+    groups: dict[str, list[T]] = {}
+    for one, value in found:
+        groups.setdefault(quantity(one), []).append(value)
+    parts = [f"{name}: {text(values)}" if len(groups) > 1 else text(values) for name, values in groups.items()]
+    return "; ".join(parts) or "–"
+
+
 def paper_range(claim: Claim, findings: Sequence[Finding] = ()) -> str:
     """What the paper has for a claim's comparisons: in the cells measured, or in all of its own."""
-    found = [one.paper for one in findings if one.paper is not None]
+    found = [(one.comparison, one.paper) for one in findings if one.paper is not None]
     if not found:
         cells = [Condition(name, 0.0, level) for name, levels in claim.grid.items() for level in levels]
         found = [
-            value
+            (one, value)
             for one in claim.comparisons
             for cell in cells
             if (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)
             if (value := paper_effect(claim, one, cell)) is not None
         ]
-    if not found:
-        return "–"
-    low, high = signed(min(found)), signed(max(found))
-    return low if low == high else f"{low} to {high}"
+    return _by_quantity(found, lambda values: _to(signed(min(values)), signed(max(values))))
 
 
 def ours_range(findings: Sequence[Finding]) -> str:
     """The effect with its interval, or the smallest and the largest of several."""
-    tested = [one for one in findings if not one.comparison.settled]
-    if not tested:
-        return "–"
-    low, high = (pick(tested, key=lambda one: one.estimate) for pick in (min, max))
-    return effect_text(low) if len(tested) == 1 else f"{effect_text(low)} to {effect_text(high)}"
+
+    def ends(values: list[Finding]) -> str:
+        low, high = (pick(values, key=lambda one: one.estimate) for pick in (min, max))
+        return _to(effect_text(low), effect_text(high))
+
+    return _by_quantity(((one.comparison, one) for one in findings if not one.comparison.settled), ends)
+
+
+def _to(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from reports.runs.frame import Loaded
 from reports.runs.groups import seed_groups, shown
 from reports.stats.summary import Summary, summary
-from reports.tables.caption import evidence, problems
+from reports.tables.caption import evidence, of_the_data, problems
 from reports.tables.table import NONE, Row, Table, Value, spread, titled
-
-if TYPE_CHECKING:
-    pass
 
 KEYS = ("data set", "noise (%)", "method")
 
@@ -38,6 +34,7 @@ def runs_table(loaded: Loaded, datasets: Sequence[str] | None = None, recipe: st
         "best-on-validation": "best_on_validation.accuracy",
         "best-on-test (oracle)": "best_on_test.accuracy",
     }
+    runs = shown(loaded, datasets, recipe)
     rows, records = [], []
     for group in seed_groups(loaded, datasets, recipe):
         values = {name: summary(group.percent(column)) for name, column in columns.items()}
@@ -59,7 +56,8 @@ def runs_table(loaded: Loaded, datasets: Sequence[str] | None = None, recipe: st
         caption=(
             "Mean ± standard deviation over seeds. Rejection by the method's own uncertainty, last epoch. "
             "best-on-test (oracle) takes the epoch that is best on the test set itself.",
-            *evidence(shown(loaded, datasets, recipe)),
+            *evidence(runs),
+            *of_the_data(runs),
         ),
         notes=tuple(problems(loaded)),
         records=tuple(records),

@@ -28,7 +28,7 @@ class Value:
     number: float | None = None
     run_ids: tuple[str, ...] = ()
     remark: str = ""
-    kind: str = ""  # "none", "missing", "reproduced", "above", "below"
+    kind: str = ""  # "none", "missing", "reproduced", "above", "below", "higher", "lower", "equal", "undecided"
 
 
 @dataclass(frozen=True)
@@ -165,15 +165,25 @@ def _difference(item: CellResult) -> Value:
 _HIGHER = {"supported": "higher", "opposed": "lower", "equivalent": "equal"}
 
 
+def comparison_word(ruling: Ruling) -> str:
+    """What a difference to the control says: higher, lower, equal, undecided; one seed where it has no interval."""
+    if ruling.effect.low is None or ruling.effect.high is None:
+        return "one seed"
+    return _HIGHER.get(ruling.outcome, ruling.outcome)
+
+
 def _against(ruling: Ruling | None) -> Value:
     """`+1.20 [0.31, 2.09]`, with what it says: higher, lower, equal, or the smallest difference that would be found."""
     if ruling is None:
         return NONE
     effect = ruling.effect
     if effect.low is None or effect.high is None:
-        return Value(signed(effect.estimate), "", effect.estimate, (), "one seed")
-    remark = _HIGHER.get(ruling.outcome) or f"undecided, would find {ruling.detectable or 0:.1f}"
-    return Value(f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}", "", effect.estimate, (), remark)
+        return Value(signed(effect.estimate), "", effect.estimate, (), comparison_word(ruling))
+    remark = comparison_word(ruling)
+    if ruling.outcome == "undecided":
+        remark += f", would find {ruling.detectable or 0:.1f}"
+    text = f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}"
+    return Value(text, "", effect.estimate, (), remark, comparison_word(ruling))
 
 
 def bracket(low: float, high: float, digits: int = 2) -> str:

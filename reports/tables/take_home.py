@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.plan.recipe_file import Verdicts
-from reports.paper.claims import Claim
+from reports.paper.claim import Claim
 from reports.paper.tables import DATASET_LABELS
 from reports.stats.comparisons import Finding
 from reports.tables.claims_grids import counted
@@ -19,12 +19,14 @@ _SAYS: Mapping[Verdicts, str] = {
     "setting": "what they show holds in this setting",
     "none": "a demonstration, which tests nothing",
 }
-NO_NOTES = "these records carry no notes of it; docs/data.md says what is known of each data set"
+NO_NOTES = "these records carry no notes of it; docs/data.md says what is known of each data set."
 ClaimFindings = Sequence[tuple[Claim, Sequence[Finding]]]
 
 
-def take_home(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings) -> Iterator[str]:
-    """tiers: recipe -> data set -> what its runs may say; found: every claim's findings."""
+def take_home(
+    runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings, data: Sequence[str]
+) -> Iterator[str]:
+    """tiers: recipe -> data set -> what its runs may say; found: every claim's findings; data: sentences."""
     if not len(runs):
         yield "There are no finished runs: nothing is measured yet."
         return
@@ -32,12 +34,7 @@ def take_home(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], f
     yield _reproduction(tiers, found)
     for asked, whose in (("paper", "The paper's claims"), ("here", "What the paper does not show")):
         yield f"{whose}: {_outcomes([(claim, part) for claim, part in found if claim.asked == asked])}."
-    notes = {
-        f"{DATASET_LABELS.get(name, name)}: {note}"
-        for name, many in zip(runs["dataset"], runs["data_notes"], strict=True)
-        for note in many
-    }
-    yield f"The data: {'; '.join(sorted(notes)) or NO_NOTES}."
+    yield f"The data: {' '.join(data) or NO_NOTES}"
 
 
 def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -> str:
@@ -66,4 +63,6 @@ def _outcomes(found: ClaimFindings) -> str:
     tested = [(claim.number, part) for claim, part in found if any(one.ruling is not None for one in part)]
     if not tested:
         return "none is tested by these runs"
-    return "; ".join(f"{number}. {counted([one for one in part if one.ruling is not None])}" for number, part in tested)
+    return "; ".join(
+        f"({number}) {counted([one for one in part if one.ruling is not None])}" for number, part in tested
+    )

@@ -12,7 +12,7 @@ from reports.stats.intervals import simultaneous
 from reports.stats.summary import Summary, summary
 from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
-from reports.tables.caption import Note, evidence, problems
+from reports.tables.caption import Note, evidence, of_the_data, problems
 from reports.tables.summary import KEYS, plain
 from reports.tables.table import Row, Table, Value, spread, titled
 
@@ -162,11 +162,12 @@ def calibration_table(parts: Scored, loaded: Loaded) -> Table:
 
 
 def scored_evidence(parts: Scored) -> Iterator[str]:
-    """What the runs were made with."""
+    """What the runs were made with, and on."""
     import pandas as pd
 
     if parts:
-        yield from evidence(pd.concat([group.runs for group, _ in parts]))
+        runs = pd.concat([group.runs for group, _ in parts])
+        yield from (*evidence(runs), *of_the_data(runs))
 
 
 def _remark(found: Sequence[Mapping[str, float]], name: str, text: str) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from bench import main
 from benchmarks.cli import terminal
 from benchmarks.plan import recipe as recipes
+from reports.build import make_tables
 from reports.runs.frame import load
 from reports.tables.brief import MEASURED, WRAPS, briefs
-from tests.reports.conftest import RUL, fill_table1, write
+from tests.reports.conftest import RUL, fill_table1, last_metrics, write
 
 Writer = Callable[..., Path]
 
@@ -54,14 +57,51 @@ def test_the_papers_number_stands_beside_its_own_schedule_alone(
     assert "paper" not in short.head
 
 
-def test_an_outcome_has_a_column_where_there_is_one(tmp_path: Path, runs: Writer) -> None:
-    runs(method="scn")
-    runs(method="rul")
+@pytest.mark.parametrize(
+    ("name", "noise", "wanted", "of"),
+    [
+        ("table1", 0.1, {"scn": "lower", "dul": "higher", "rul": "lower"}, "accuracy minus that of baseline"),
+        ("table2", 0.0, {"scn": "higher", "dul": "equal", "conf": "lower"}, "with 30 % rejected minus that of rul"),
+    ],
+)
+def test_the_outcome_is_the_tables_own(
+    tmp_path: Path, runs: Writer, name: str, noise: float, wanted: dict[str, str], of: str
+) -> None:
+    compact = recipes.load("compact", "fer2013")
+    accuracies = {"baseline": 0.60, "scn": 0.50, "dul": 0.70, "conf": 0.40, "rul": 0.55}
+    uncertain = {"scn": 0.12, "dul": 0.02, "rul": 0.07}  # what 10 % rejected gain: at 30 %: 0.86, 0.76, 0.76
+    for (method, accuracy), seed in product(accuracies.items(), range(3)):
+        value = accuracy + 0.0005 * ((seed * (1 + len(method))) % 3)
+        metrics = {"last": last_metrics(value, uncertain.get(method, 0.02)), "best_on_test": None}
+        runs(dataset="fer2013", method=method, noise=noise, seed=seed, recipe=compact, metrics=metrics)
     loaded = load([tmp_path / "runs"])
-    (brief,) = briefs(loaded, outcome=lambda group: "supported" if group.keys[2] == "rul" else "")
-    assert brief.head[-1] == "outcome" and sorted(row[-1] for row in brief.rows) == ["", "supported"]
-    (brief,) = briefs(loaded, outcome=lambda group: "")
-    assert "outcome" not in brief.head
+    tables = make_tables([name], loaded)
+    (brief,) = briefs(loaded, [name], tables=tables)
+    told = {row[1]: row[-1] for row in brief.rows}
+    assert brief.head[-1] == "outcome" and {method: text for method, text in told.items() if text} == wanted
+    assert "Outcome: accuracy" in brief.title and brief.title.endswith(f"{of}.")
+    (table,) = tables  # the same words stand in the table, at 30 % rejected where it rejects
+    for row in table.rows:
+        if row.keys[0] == ("10" if noise else "30") and row.values[0].run_ids:
+            (remark,) = {value.remark for value in row.values if value.text.endswith("]")} or {""}
+            assert remark.partition(",")[0] == told[row.keys[1].partition(",")[0]]
+    (plain,) = briefs(loaded, [name])
+    assert "outcome" not in plain.head
+
+
+@pytest.mark.parametrize(("name", "recipe"), [("table1", "quick"), ("table1", "compact"), ("summary", "compact")])
+def test_the_command_prints_outcomes_where_the_recipe_allows_them(
+    tmp_path: Path, runs: Writer, capsys: pytest.CaptureFixture[str], name: str, recipe: str
+) -> None:
+    used = recipes.load(recipe, "fer2013")
+    for (method, accuracy), seed in product({"baseline": 0.6, "scn": 0.5}.items(), range(2)):
+        runs(dataset="fer2013", method=method, seed=seed, accuracy=accuracy + 0.001 * seed, recipe=used)
+    flags = ["--runs", tmp_path / "runs", "--out", tmp_path / "out", "--recipe", recipe, "--no-released"]
+    assert main(["report", name, *map(str, flags)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    scn = next(line for line in lines if line.startswith("10 %  ") and " scn " in line)
+    assert scn.endswith("  lower") is (recipe == "compact")
+    assert any("outcome" in line for line in lines) is (recipe == "compact")
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reports.paper.claims import ARMS, CLAIMS, RELABELS, ROWS, Claim
+from reports.paper.claim import ARMS, RELABELS, ROWS, Claim
+from reports.paper.claims import CLAIMS
 from reports.paper.comparison import Comparison, Side
-from reports.stats.comparisons import Condition, paper_effect
+from reports.stats.comparisons import Condition, Finding, paper_effect
 from reports.stats.measures import MEASURES
+from reports.tables.claims_grids import ours_range, paper_range
 from tests.reports.recount import paper_number
 
 RAW = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))
@@ -81,3 +83,17 @@ def test_every_comparison_is_of_known_arms_and_measures_and_never_of_a_thing_wit
             elif one.b is not None:
                 assert one.a.measure == one.b.measure
         assert all(side.arm in ARMS and side.measure in MEASURES for side in claim.shown)
+
+
+def test_a_range_is_over_one_quantity() -> None:
+    def finding(measure: str, estimate: float, settled: str = "") -> Finding:
+        one = Comparison("rul − scn", Side("rul", measure), Side("scn", measure), settled=settled)
+        return Finding(one, Condition("fer2013", 0.0, "0"), 2, 3, "undecided", estimate)
+
+    same = [finding("at_30", 1.0), finding("accuracy", -2.0), finding("at_10", 9.0, "by algebra")]
+    assert ours_range(same) == "−2.00 to +1.00"
+    mixed = ours_range([*same, finding("auroc", 30.0), finding("hard_auroc", 40.0)])
+    assert mixed.startswith("accuracy: −2.00 to +1.00; errors: AUROC: +30.00; ") and mixed.endswith(": +40.00")
+    assert ours_range([]) == "–"
+    fourth = next(claim for claim in CLAIMS if claim.table == "table6")
+    assert paper_range(fourth) == "accuracy: +0.21 to +2.25; rise at 30 % rejected: +3.86 to +9.00"

@@ -6,17 +6,21 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
+from itertools import product
 from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
 
+from benchmarks.plan.recipe import Recipe
 from benchmarks.store.lease import Lease
 from reports.build import build, names
 from reports.runs.frame import load
 from reports.site.index import index_page
-from tests.reports.conftest import OWN, RECIPE, fill_table1, last_metrics, write
+from reports.tables.claims_document import Document
+from reports.tables.claims_grids import Grid
+from tests.reports.conftest import OWN, RECIPE, RUL, fill_table1, last_metrics, write
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,label_accuracy,test_accuracy\n1,2.0,0.9,0.5\n2,nan,0.9,\n3,1.0,0.9,0.7\n"
@@ -139,9 +143,24 @@ def test_take_home_lines_and_the_forest_come_first(tmp_path: Path, runs: Writer)
         (folder / f"{one['name']}.png").write_bytes(b"\x89PNG" + bytes(12) + b"\x00\x00\x01\x00" * 2)
     figures = figure_list(tmp_path / "out")
     assert [one.name for one in figures.overview()] == ["forest", "rejection-a-noise-0"]
-    text = index_page((), load([tmp_path / "runs"]), (), {}, (), (), figures, take_home=(HOSTILE, "second"))
+    text = index_page(
+        (), load([tmp_path / "runs"]), (), {}, (), (), figures, Document((HOSTILE, "second"), (), Grid((), ()), (), ())
+    )
     assert text.index("second") < text.index("forest.png") < text.index("rejection-a-noise-0.png")
     assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(("recipe", "rows"), [(OWN, 1), (RECIPE, 0)])
+def test_the_first_page_names_what_was_tested(tmp_path: Path, runs: Writer, recipe: Recipe, rows: int) -> None:
+    for (method, accuracy), seed in product({"scn": 0.5, "rul": 0.6}.items(), range(2)):
+        overrides = RUL if method == "rul" else {}
+        accuracy = round(accuracy + 0.001 * seed * len(method), 4)
+        runs(dataset="fer2013", method=method, seed=seed, accuracy=accuracy, overrides=overrides, recipe=recipe)
+    pages = site(tmp_path, ("figures", "site"))
+    first, claims = pages["index.html"], pages["site/reproduction.html"]
+    assert first.links.count("site/reproduction.html#claim-1") == rows
+    assert ("RUL is above SCN and DUL under label noise" in first.text) is bool(rows)
+    assert "claim-1" in claims.ids and ("../figures/forest.png" in claims.loaded) is bool(rows)
 
 
 def test_a_table_without_runs_says_so_in_one_line(tmp_path: Path, runs: Writer) -> None:

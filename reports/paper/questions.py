@@ -1,0 +1,97 @@
+"""What the paper does not show: questions of ours as claims with `asked` "here". No logic here."""
+
+from __future__ import annotations
+
+from reports.paper.claim import AUTHOR, FACES, LEARNED, NOISY, OTHERS, RELABELS, Claim, grid_of, less, within
+from reports.paper.comparison import Comparison, Side
+
+QUESTIONS: tuple[Claim, ...] = (
+    Claim(
+        number=12,
+        title="Does the learned uncertainty add something to the free score, 1 − max softmax?",
+        quote="",
+        where="the paper does not show the free score",
+        grid={},
+        comparisons=(
+            *(within(arm, "own − free, 30 % rejected", "at_30", "free_at_30") for arm in LEARNED),
+            *(within(arm, "own − free, AUROC of errors", "auroc", "free_auroc") for arm in LEARNED),
+            *(within(arm, "own − free, ambiguity (·100)", "ambiguity", "free_ambiguity") for arm in LEARNED),
+        ),
+        asked="here",
+        remark="Both scores are of the same network and the same images. Where own is not above free, the learned "
+        "uncertainty adds nothing for rejection.",
+    ),
+    Claim(
+        number=13,
+        title="Which score finds wrong labels?",
+        quote="",
+        where="the paper relabels the most uncertain images (4.3)",
+        grid={},
+        comparisons=tuple(
+            within(arm, "1 − p(given label) − own, AUROC", "label_flips", "flips")
+            for arm in (RELABELS, *LEARNED, "baseline")
+        ),
+        asked="here",
+        remark="A score of the image alone cannot find flips that are symmetric, unless the network memorises them. "
+        "The report wrong-labels has all four scores and their precision.",
+    ),
+    Claim(
+        number=14,
+        title="What does relabelling contribute?",
+        quote="",
+        where="the paper does not show RUL without it under noise",
+        grid=grid_of(FACES, NOISY),
+        comparisons=(
+            Comparison(f"{RELABELS}: right labels gained", Side(RELABELS, "labels_gained")),
+            Comparison("scn: right labels gained", Side("scn", "labels_gained")),
+            less(RELABELS, "rul"),
+        ),
+        asked="here",
+        shown=(Side(RELABELS, "precision"),),
+        remark="Right labels after training minus before, in points of the training set: the last epoch's precision "
+        "hides what earlier epochs broke. The released code lacks relabelling, which is vital "
+        f"({AUTHOR}, issue 4).",
+    ),
+    Claim(
+        number=15,
+        title="What does selecting the epoch on the test set contribute?",
+        quote="",
+        where="the released code reports the best epoch on the test set",
+        grid={},
+        comparisons=(),
+        asked="here",
+        shown=tuple(Side(arm, "selected") for arm in ("baseline", *LEARNED, RELABELS)),
+        remark="Best epoch on the test set minus last: it cannot be below zero, so it is described and not tested.",
+    ),
+    Claim(
+        number=16,
+        title="Does human noise change the comparison?",
+        quote="",
+        where="the abstract speaks of real-world noise",
+        grid=grid_of(("cifar10",), ("40", "human:worse")),
+        comparisons=tuple(
+            less("rul", arm, text="less that under 40 % symmetric", less=("", "40"), levels=("human:worse",))
+            for arm in ("baseline", *LEARNED[1:])
+        ),
+        asked="here",
+        shown=tuple(Side(arm) for arm in ("baseline", *LEARNED)),
+        remark="CIFAR-10N's worst labels, 40.2 % of them wrong, beside as much symmetric noise. None relabels.",
+    ),
+    Claim(
+        number=17,
+        title="Why does the uncertainty turn round under noise, and what do partners cost?",
+        quote="",
+        where="4.1 asks for partners of another label; the released code does not",
+        grid=grid_of((*FACES, *OTHERS), ("0", *NOISY)),
+        comparisons=(
+            Comparison("rul: pairs that favour the surer image (%)", Side("rul", "surer"), kind="trend"),
+            less("rul (any partner)", "rul"),
+            less("rul (released code)", "rul"),
+        ),
+        asked="here",
+        remark="At equal logits the loss falls with the surer image's weight as (a_i − a_j)(1 − 2p): probability "
+        "that belongs to neither label pulls weight to it. Partners of another label leave 1/2 (1 − 1/(K − 1)) of "
+        "the contrast between targets, nothing at K = 2. Mixing the same label has little or no effect on the "
+        f"accuracy ({AUTHOR}, issue 6).",
+    ),
+)
