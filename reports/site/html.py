@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,19 @@ def _environment() -> Environment:
 
 def page(template: str, *, nav: Sequence[NavGroup] = (), here: str = "", **values: Any) -> str:
     """One whole page. nav: no header if empty; here: the `href` of the page itself."""
-    return _environment().get_template(template).render(nav=nav, here=here, **values)
+    return _environment().get_template(template).render(header=_header(tuple(nav), here), **values)
+
+
+@lru_cache
+def _header(nav: tuple[NavGroup, ...], here: str) -> Markup:
+    """The navigation, which ten thousand run pages have in common."""
+    return Markup(_environment().get_template("navigation.html").render(nav=nav, here=here))
+
+
+@lru_cache(maxsize=1024)
+def section(name: str, pairs: tuple[tuple[str, str, bool], ...]) -> Markup:
+    """A titled table of settings, of which whole ones are the same for many runs: (key, value, whether changed)."""
+    return Markup(_environment().get_template("section.html").render(name=name, pairs=pairs))
 
 
 def run_links(loaded: Loaded, pages: Mapping[str, str] | None = None) -> dict[str, RunLink]:

@@ -16,7 +16,7 @@ from reports.render import claims as claim_text
 from reports.runs.completeness import coverage, spec_of, unfinished
 from reports.runs.frame import Loaded, settings_label
 from reports.site.figure_list import figure_list
-from reports.site.html import page, run_links, table_page
+from reports.site.html import NavGroup, page, run_links, table_page
 from reports.site.index import FOLDER, REPRODUCTION, index_page, navigation, rank_sentences
 from reports.site.run_page import done_page, undone_page
 from reports.tables.claims_document import Document
@@ -24,6 +24,7 @@ from reports.tables.table import Table
 
 # Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.
 _PAGES = ".pages"
+PART = 500  # run pages that a process writes at a time: a second or two, as long as it takes to start one
 
 
 def make_site(
@@ -57,8 +58,8 @@ def make_site(
     site.write(here, page("reproduction.html", nav=nav, here=here, claims=claims, introduction=introduction, **parts))
     site.write("figures.html", page("figures.html", nav=nav, here="figures.html", figures=figures, prefix=prefix))
     site.write("runs.html", page("runs.html", nav=nav, here="runs.html", runs=_runs(loaded, pages, undone, marked)))
-    for run_id, folder, public in loaded.runs[["run_id", "folder", "released"]].itertuples(index=False, name=None):
-        site.write(pages[run_id], done_page(run_id, folder, nav, released=public))
+    done = loaded.runs[["run_id", "folder", "released"]].itertuples(index=False, name=None)
+    site.write_runs([(pages[run_id], run_id, folder, public) for run_id, folder, public in done], nav)
     for status in undone:
         site.write(marked[status.path], undone_page(status.path.name, status, spec_of(status.path), nav))
     covered = list(coverage(loaded, undone, recipe, datasets, prefix))
@@ -93,6 +94,15 @@ class _SiteFolder:
         self.written.add(name)
         _write(self.path / name, text)
 
+    def write_runs(self, runs: Sequence[tuple[str, str, Path, bool]], nav: Sequence[NavGroup]) -> None:
+        """The pages of finished runs (page, run id, folder, whether released), thousands of them on all cores."""
+        from joblib import Parallel, cpu_count, delayed
+
+        self.written.update(name for name, *_ in runs)
+        parts = [runs[start : start + PART] for start in range(0, len(runs), PART)]
+        jobs = min(cpu_count(), len(parts)) if len(parts) > 2 else 1
+        Parallel(n_jobs=jobs, batch_size=1)(delayed(_write_runs)(self.path, part, nav) for part in parts)
+
     def finish(self) -> None:
         """Remove the pages of an earlier time that were not made now."""
         memory = self.path / _PAGES
@@ -112,6 +122,11 @@ def _write(path: Path, text: str) -> None:
         pass
     with atomic_write(path, sync=False) as file:
         file.write(text)
+
+
+def _write_runs(folder: Path, runs: Sequence[tuple[str, str, Path, bool]], nav: Sequence[NavGroup]) -> None:
+    for name, run_id, run, public in runs:
+        _write(folder / name, done_page(run_id, run, nav, released=public))
 
 
 def _digest(text: str) -> str:

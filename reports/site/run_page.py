@@ -13,7 +13,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import noise_label
-from reports.site.html import NavGroup, page
+from reports.site.html import NavGroup, page, section
 
 _COLUMNS = {"last": "last epoch", "best_on_validation": "best-on-validation", "best_on_test": "best-on-test (oracle)"}
 _HARDWARE = ("device", "device_name", "processor", "cores", "precision", "threads", "platform", "host")
@@ -51,7 +51,7 @@ def done_page(run_id: str, folder: Path, nav: Sequence[NavGroup], *, released: b
         epochs=[_COLUMNS.get(name, name) for name in columns],
         metrics=list(_metrics([record["metrics"][name] for name in columns])),
         curves=list(_curves(files.history)),
-        groups=[(name, pairs) for name, pairs in _groups(record, provenance) if pairs],
+        sections=[section(name, tuple(pairs)) for name, pairs in _groups(record, provenance) if pairs],
     )
 
 
@@ -75,8 +75,13 @@ def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Seque
         epochs=[],
         metrics=[],
         curves=list(_curves(files.history)),
-        groups=[] if spec is None else list(_settings(spec.model_dump(mode="json"), {"noise": str(spec.noise)})),
+        sections=[section(name, tuple(pairs)) for name, pairs in _asked(spec)],
     )
+
+
+def _asked(spec: RunSpec | None) -> Iterator[tuple[str, list[Pair]]]:
+    if spec is not None:
+        yield from _settings(spec.model_dump(mode="json"), {"noise": str(spec.noise)})
 
 
 def _remarks(record: Mapping[str, Any], files: RunFolder) -> Iterator[str]:
