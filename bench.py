@@ -86,10 +86,10 @@ def _write(
     loaded = load(runs, released)
     # runs of no table of the paper's alone are told the outcomes of all that they are in
     told = names if not names or {*names} & {*TABLES} else [*names, *TABLES]
-    tables = make_tables(told, loaded, recipe, datasets, prefix)
+    tables = make_tables(told, loaded, recipe, datasets, prefix) if names else None  # all: while figures are drawn
     written = build(names, runs, out, recipe, datasets, prefix, released, loaded, tables)
     if names:  # what was asked for by name is shown; everything at once would flood the terminal
-        for brief in briefs(loaded, names, recipe, datasets, tables):
+        for brief in briefs(loaded, names, recipe, datasets, tables or ()):
             print(table(brief.head, brief.rows, brief.title, WRAPS, ("n", *MEASURED, "paper")), end="\n\n")
     print(files(written))
 

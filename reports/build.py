@@ -74,6 +74,11 @@ def build(
     for table in tables:
         for suffix, render in formats if table.name in chosen else ():
             written.append(_write(out / f"{table.name}.{suffix}", render(table)))
+    claims = None
+    if {REPRODUCTION, SITE} & set(chosen):
+        from reports.tables.claims_document import document
+
+        claims = document(loaded)
     if finish_figures is not None:
         from reports.render import figures as figure_list
 
@@ -82,17 +87,13 @@ def build(
             _write(out / "figures.md", figure_list.markdown(figures)),
             *(path for one in figures for path in one.paths),
         ]
-    if {REPRODUCTION, SITE} & set(chosen):
+    if claims is not None:
+        from reports.figures.make import make_forest
         from reports.render import claims as claim_text
-        from reports.tables.claims_document import document
 
-        claims = document(loaded)
         if REPRODUCTION in chosen:
             written.append(_write(out / f"{REPRODUCTION}.md", claim_text.markdown(claims)))
-        if {REPRODUCTION, SITE} & set(chosen):
-            from reports.figures.make import make_forest
-
-            written += make_forest(claims, out)
+        written += make_forest(claims, out)
         if SITE in chosen:
             from reports.site.make import make_site
 
