@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 UNBOUNDED = 10_000  # columns of a pipe
+NARROWEST = 8  # columns that the one that wraps keeps
 
 
 def table(
@@ -33,9 +34,11 @@ def table(
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))  # text of ours and of others: no markup
     here = sys.stdout.isatty()
+    widths = [max(len(cell) for cell in column) + 2 for column in zip(head, *rows, strict=True)]
+    widths[wrap] = min(widths[wrap], NARROWEST)
     console = Console(
         file=io.StringIO(),
-        width=shutil.get_terminal_size().columns if here else UNBOUNDED,
+        width=max(shutil.get_terminal_size().columns, sum(widths)) if here else UNBOUNDED,  # nothing is cut off
         force_terminal=here,
         highlight=False,
         legacy_windows=False,

@@ -120,6 +120,17 @@ def test_it_fits_a_terminal_and_is_plain_in_a_pipe(
     assert max(map(len, fitted.splitlines())) <= columns and "80.50 ± 0.71" in fitted
 
 
+def test_a_narrow_terminal_cuts_nothing_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = ("noise", "method", "n", *MEASURED, "outcome")
+    row = ("10 %", "rul (relabel.enabled=true)", "3", "76.59 ± 1.74", "82.91 ± 1.28", "86.61 ± 1.06", "undecided")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for columns in (40, 60, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        text = re.sub("\x1b[^m]*m", "", terminal.table(head, [row], "", WRAPS, MEASURED))
+        assert all(cell in text for cell in (*head, *row[2:])) and "rul" in text
+        assert columns < 80 or max(map(len, text.splitlines())) <= columns
+
+
 def test_files_are_named_once_and_pictures_counted() -> None:
     out = Path("out")
     paths = [out / "table1.md", out / "table1.csv", out / "figures.md", out / "figures/a.png", out / "figures/a.pdf"]
