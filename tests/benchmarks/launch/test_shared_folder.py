@@ -50,7 +50,7 @@ def start(tmp_path):
 
 
 def _ended(process, code=0):
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=480)
     assert process.returncode == code, output
     return output
 
@@ -157,7 +157,7 @@ def test_soak(start, tmp_path, monkeypatch):
     def launch():
         return start(*command, "--jobs", "2", "--tries", "1000", slow=0.3)
 
-    launcher, end = launch(), time.monotonic() + 240
+    launcher, end = launch(), time.monotonic() + 360
     while launcher.poll() is None and time.monotonic() < end:
         time.sleep(1)
         if killed % 10 == 9:
