@@ -217,6 +217,21 @@ def test_figures_are_drawn_again_only_if_something_changed(tmp_path: Path, runs:
     assert drawn()[1] != first[1]
 
 
+def test_what_runs_share_is_part_of_what_a_figure_is_made_of(tmp_path: Path, runs: Writer) -> None:
+    from reports.figures import reuse
+    from reports.figures.panels import panels
+    from reports.runs.frame import load
+
+    add(runs(method="scn"))
+    (panel,) = panels(load([tmp_path / "runs"]))
+    keys = [reuse.key(panel)]
+    for content in (b"one", b"two"):
+        (tmp_path / "runs" / "shared").mkdir(exist_ok=True)
+        (tmp_path / "runs" / "shared" / "0123456789abcdef.npz").write_bytes(content)
+        keys.append(reuse.key(panel))
+    assert len(set(keys)) == 3 and reuse.key(panel) == keys[-1]
+
+
 def test_no_predictions_and_damaged_ones(tmp_path: Path, runs: Writer) -> None:
     runs(method="dul")
     (runs(method="rul") / "predictions.npz").write_bytes(b"PK\x03\x04")

@@ -275,6 +275,17 @@ def test_an_unfinished_run_counts_for_the_arm_and_set_up_it_names(tmp_path: Path
     assert row(site(tmp_path)["index.html"], "table1").split()[3:6] == ["1", "0", "4"]  # two runs, two arms
 
 
+def test_run_pages_are_the_same_from_several_processes(tmp_path: Path, runs: Writer, monkeypatch) -> None:
+    for seed in range(4):
+        runs(seed=seed)
+    pages = []
+    for name, part in (("one", 500), ("several", 1)):
+        monkeypatch.setattr("reports.site.make.PART", part)
+        build(["site"], [tmp_path / "runs"], tmp_path / name)
+        pages.append({path.name: path.read_bytes() for path in (tmp_path / name / "site").iterdir()})
+    assert pages[0] == pages[1] and sum(name.startswith("run-") for name in pages[0]) == 4
+
+
 def test_pages_of_vanished_runs_go_and_foreign_files_stay(tmp_path: Path, runs: Writer) -> None:
     folder = runs(seed=0)
     runs(seed=1)

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.metrics.accuracy import accuracy_after_rejection
 from benchmarks.metrics.ranking import auroc
 from common.errors import UserError
-from reports.stats import bootstrap
+from reports.stats import bootstrap, table_model
 from reports.stats.bootstrap import image_draws, images_part, interval, over_seeds
 from reports.stats.effects import Observed, difference
 from reports.stats.model import fit
@@ -165,3 +165,27 @@ def test_no_interval_without_repeated_seeds():
 def test_what_cannot_be_resampled_is_named(call, message):
     with pytest.raises(UserError, match=message):
         call()
+
+
+def test_draws_are_kept_and_those_of_other_images_refused(monkeypatch, tmp_path):
+    """What is asked for again is not drawn again, and is paired with what is asked for later."""
+    judged = runs_of(seeds=2, size=80)
+    made = []
+    monkeypatch.setattr(table_model, "_known", {})
+    monkeypatch.setattr(table_model, "_changed", lambda folder: 0)
+    monkeypatch.setattr(
+        table_model,
+        "image_draws",
+        lambda new, statistic: made.append(set(new)) or image_draws(new, statistic, draws=200),
+    )
+    runs = {key: table_model.RunValue(0.0, tmp_path / f"{number}") for number, key in enumerate(judged)}
+    first = dict(list(runs.items())[:2])
+    term = table_model.ResampledRuns(AfterRejection(0.3))
+    table_model._draws(first, judged, term)
+    found = table_model._draws(runs, judged, term)
+    assert made == [set(first), set(runs) - set(first)]
+    wanted = image_draws(judged, AfterRejection(0.3), draws=200).values
+    assert all(found[key] == pytest.approx(wanted[key], abs=1e-4) for key in runs)
+    other = {**judged, next(iter(judged)): sample(79)}
+    with pytest.raises(UserError, match="one test set"):
+        table_model._draws(runs, other, term)
