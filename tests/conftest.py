@@ -38,6 +38,21 @@ def cache_folder(tmp_path_factory):
     os.environ["UNCERTAINTY_BENCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture(autouse=True)
+def own_plugins(monkeypatch):
+    """What a test's plug-ins register is gone after it."""
+    from datasets.registry import DATASETS
+    from methods.registry import METHODS
+
+    for registry in (METHODS, DATASETS):
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("plugin_"):
+            del sys.modules[name]
+
+
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """`bench("list")` calls the command line, its data and runs folders below tmp_path.

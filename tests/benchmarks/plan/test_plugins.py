@@ -12,8 +12,6 @@ from bench import main
 from benchmarks.plan import plugins
 from benchmarks.plan.plugins import load_plugins
 from common.errors import UserError
-from datasets.registry import DATASETS
-from methods.registry import METHODS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLES = CHECKOUT / "docs" / "examples"
@@ -125,8 +123,6 @@ class Mine(datasets.Dataset):
 )
 def test_a_plugin_that_cannot_be_used_says_why(tmp_path, monkeypatch, text, words):
     monkeypatch.setattr(plugins, "IMPORT_SECONDS", 0.3 if "time" in text or "while" in text else 120)
-    for registry in (METHODS, DATASETS):
-        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     path = tmp_path / "plugin.py"
     path.write_text(text)
     with pytest.raises(UserError, match=words) as error:
@@ -143,8 +139,7 @@ def test_a_plugin_that_cannot_be_used_says_why(tmp_path, monkeypatch, text, word
         ("bad4", "pass", "must return datasets.Splits, not NoneType"),
     ],
 )
-def test_a_data_set_that_cannot_be_loaded_says_where(tmp_path, monkeypatch, capsys, name, body, words):
-    monkeypatch.setattr(DATASETS, "_entries", dict(DATASETS._entries))
+def test_a_data_set_that_cannot_be_loaded_says_where(tmp_path, capsys, name, body, words):
     path = tmp_path / "plugin.py"
     path.write_text(
         DATASET.format(name=name, own=name, classes=("a", "b"), present="1").replace("        ...", f"        {body}")

@@ -58,7 +58,7 @@ def test_other_members_make_another_run_and_other_runs_keep_their_ids(specs):
     assert other.config == ensemble.config and other.run_id != ensemble.run_id
     assert RunSpec.model_validate_json(ensemble.model_dump_json()).run_id == ensemble.run_id
     (plain,) = specs("rul")
-    recipe = {"source", "compile", "sampler", "protocol"}
+    recipe = {"source", "compile", "sampler", "protocol", "second_view"}
     new = {"overrides": True, "recipe": recipe, "members": True, "noise_seed": True, "fold": True}
     before = json.dumps(plain.model_dump(mode="json", exclude=new), sort_keys=True)
     assert plain.run_id == hashlib.sha256(before.encode()).hexdigest()[:8]
