@@ -84,9 +84,10 @@ def _write(
     from reports.tables.brief import MEASURED, WRAPS, briefs
 
     loaded = load(runs, released)
-    # runs of no table of the paper's alone are told the outcomes of all that they are in
-    told = names if not names or {*names} & {*TABLES} else [*names, *TABLES]
-    tables = make_tables(told, loaded, recipe, datasets, prefix) if names else None  # all: while figures are drawn
+    # A summary without a table of the paper shows the outcomes of every table that its runs are in.
+    needed = names if not names or {*names} & {*TABLES} else [*names, *TABLES]
+    # Where everything is asked for, `build` makes the tables while other processes draw the figures.
+    tables = make_tables(needed, loaded, recipe, datasets, prefix) if names else None
     written = build(names, runs, out, recipe, datasets, prefix, released, loaded, tables)
     if names:  # what was asked for by name is shown; everything at once would flood the terminal
         for brief in briefs(loaded, names, recipe, datasets, tables or ()):

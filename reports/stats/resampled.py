@@ -153,13 +153,10 @@ class ErrorAuroc:
         wrong = ~right
         if wrong.all() or not wrong.any():
             raise UserError("no AUROC of errors: the images are all right, or all wrong")
-        every, share = scipy.stats.rankdata(run.uncertainty), np.empty(len(right))
-        share[wrong] = (
-            every[wrong] - scipy.stats.rankdata(run.uncertainty[wrong])
-        ) / right.sum()  # of right ones below
-        share[right] = (
-            1 - (every[right] - scipy.stats.rankdata(run.uncertainty[right])) / wrong.sum()
-        )  # of wrong ones above
+        rank, share = scipy.stats.rankdata, np.empty(len(right))
+        every = rank(run.uncertainty)
+        share[wrong] = (every[wrong] - rank(run.uncertainty[wrong])) / right.sum()  # of the right ones, that lie below
+        share[right] = 1 - (every[right] - rank(run.uncertainty[right])) / wrong.sum()  # of the wrong ones, above
         auroc = float(share[wrong].mean())
         away = (share - auroc) / np.where(wrong, wrong.sum(), right.sum())
         return _Linear(away.astype(np.float32)[None], auroc)

@@ -39,16 +39,16 @@ def briefs(
 ) -> list[Brief]:
     """A table a data set and set-up. names: reports; where all are tables of the paper, only their runs are shown.
 
-    tables: the paper's, as made for these reports: their outcomes are told again. Columns that would be empty in every
+    tables: the paper's, as made for these reports: the outcomes in them are shown. Columns that would be empty in every
     row (the paper's number, the outcome) are left out.
     """
-    told = _outcomes(tables)
+    outcomes = _outcomes(tables)
     ids = _of_tables(loaded, names, recipe, datasets)
     found: dict[tuple[str, str], list[SeedGroup]] = {}
     for group in seed_groups(loaded, datasets, recipe):
         if ids is None or not ids.isdisjoint(group.runs["run_id"]):
             found.setdefault((group.keys[0], group.setup), []).append(group)
-    return [_brief(dataset, setup, groups, told) for (dataset, setup), groups in found.items()]
+    return [_brief(dataset, setup, groups, outcomes) for (dataset, setup), groups in found.items()]
 
 
 def _of_tables(
@@ -84,15 +84,15 @@ def _outcomes(tables: Sequence[Table]) -> dict[str, _Outcome]:
     return found
 
 
-def _brief(dataset: str, setup: str, groups: Sequence[SeedGroup], told: Mapping[str, _Outcome]) -> Brief:
+def _brief(dataset: str, setup: str, groups: Sequence[SeedGroup], outcomes: Mapping[str, _Outcome]) -> Brief:
     head = ["noise", "method", "n", *MEASURED, "paper", "outcome"]
     rows = []
-    compared: dict[str, dict[str, None]] = {}  # difference -> the noises under which it is told
+    compared: dict[str, dict[str, None]] = {}  # difference -> the noises under which it is shown
     for group in groups:
         values = [summary(group.percent(column)) for column in _COLUMNS]
         first = group.runs.iloc[0]
         noise = noise_label(first.noise, first.noise_kind, " %")
-        outcome = next((told[run_id] for run_id in group.runs["run_id"] if run_id in told), None)
+        outcome = next((outcomes[run_id] for run_id in group.runs["run_id"] if run_id in outcomes), None)
         if outcome is not None and outcome.of:
             compared.setdefault(outcome.of, {})[noise] = None
         row = [noise, group.keys[2], str(len(group.runs)), *map(spread, values)]

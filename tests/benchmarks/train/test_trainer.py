@@ -7,18 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import scipy.stats
 import torch
 import torchvision
 
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
-from benchmarks.store.heartbeat import Progress
 from benchmarks.store.record import read_record
-from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint, final_weights
-from benchmarks.train.build import assemble, build_method, label_noise, load_pretrained
+from benchmarks.train.build import build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
 from benchmarks.train.optim import lr_factor
@@ -154,35 +151,6 @@ def test_a_run_stores_what_finds_wrong_labels_for_free(specs, do):
     assert (given >= 0).all() and (given + other <= 1 + 1e-6).all()
     # 1 - max softmax, stored from the same pass, is one of the two.
     np.testing.assert_allclose(1 - np.maximum(given, other), arrays["train_free_uncertainty"], atol=1e-6)
-
-
-def test_balanced_sampling_draws_every_class_alike(specs, tmp_path):
-    (spec,) = specs("baseline", sets=("recipe.sampler=balanced",))
-    splits = Digits(tmp_path).load(8)
-    given = np.where(splits.train.labels < 5, splits.train.labels, 9)  # half of the rows in one of six classes
-    ready = assemble(spec, build_method(spec, splits.train), splits, given, torch.device("cpu"))
-    trainer = Trainer(spec, ready, RunFolder(tmp_path))
-    order = torch.cat([trainer._order(torch.Generator().manual_seed(seed)) for seed in range(5)])
-    counts = np.bincount(given[order])[np.unique(given)]
-    assert scipy.stats.chisquare(counts).pvalue > 1e-4 and len(order) == 5 * trainer.kept
-    plain = Trainer(specs("baseline")[0], ready, RunFolder(tmp_path))._order(torch.Generator().manual_seed(0))
-    assert sorted(plain.tolist()) == list(range(trainer.kept))
-
-
-@pytest.mark.parametrize("noisy", [False, True])
-def test_under_label_noise_a_second_view_is_made_by_itself(specs, tmp_path, monkeypatch, noisy):
-    (spec,) = specs("eac", sets=("recipe.second_view=[]",))
-    splits = Digits(tmp_path).load(8)
-    given = np.roll(splits.train.labels, int(noisy))
-    ready, seen = assemble(spec, build_method(spec, splits.train), splits, given, torch.device("cpu")), []
-    step = ready.method.training_step
-    monkeypatch.setattr(ready.method, "training_step", lambda batch, clock: seen.append(batch) or step(batch, clock))
-    Trainer(spec, ready, RunFolder(tmp_path)).next_epoch(Progress(tmp_path / "progress.json", 1, 1, 1))
-    for batch in seen:
-        raw = torch.from_numpy(splits.train.images[batch.index]).permute(0, 3, 1, 2)
-        assert (batch.second_view is not None) is noisy
-        assert not noisy or torch.equal(batch.second_view, ready.pipeline.test(raw))
-    assert not all(torch.equal(batch.images, ready.pipeline.test(raw)) for batch in seen[-1:]), "erased"
 
 
 # dul draws noise in its step, scn relabels, conf moves a buffer: each must survive the interruption.
