@@ -62,7 +62,25 @@ class Cosine(_Frozen):
     warmup: float = Field(0.0, ge=0, lt=1)
 
 
-Schedule = Annotated[Constant | Exponential | StepDecay | MultiStep | Cosine, Field(discriminator="kind")]
+class OneCycle(_Frozen):
+    """Linear warm-up, half a cosine down to `floor` x lr, and the last `cooldown` share of all steps at that.
+
+    As Smith's one-cycle policy (arXiv:1803.09820), whose last steps run far below the first rate.
+    """
+
+    kind: Literal["one_cycle"]
+    warmup: float = Field(ge=0, lt=1)
+    cooldown: float = Field(ge=0, lt=1)
+    floor: float = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _leaves_steps_between(self) -> OneCycle:
+        if self.warmup + self.cooldown >= 1:
+            raise ValueError(f"warmup {self.warmup:g} and cooldown {self.cooldown:g} leave no steps between them")
+        return self
+
+
+Schedule = Annotated[Constant | Exponential | StepDecay | MultiStep | Cosine | OneCycle, Field(discriminator="kind")]
 
 
 class Recipe(_Frozen):

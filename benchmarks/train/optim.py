@@ -8,7 +8,7 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from benchmarks.plan.recipe import Constant, Cosine, Exponential, MultiStep, Recipe, Schedule, StepDecay
+from benchmarks.plan.recipe import Constant, Cosine, Exponential, MultiStep, OneCycle, Recipe, Schedule, StepDecay
 from benchmarks.train.precision import Precision
 from methods.core.base import Clock, Method
 
@@ -63,12 +63,20 @@ def lr_factor(schedule: Schedule, clock: Clock) -> float:
         case MultiStep(epochs=epochs, factor=factor):
             return factor ** sum(clock.epoch >= epoch for epoch in epochs)
         case Cosine(warmup=warmup):
-            total = clock.epochs * clock.steps_per_epoch
-            now = clock.epoch * clock.steps_per_epoch + clock.step
-            if now < warmup * total:
-                return (now + 1) / (warmup * total + 1)
-            return 0.5 * (1 + math.cos(math.pi * (now - warmup * total) / (total - warmup * total)))
+            return _rise_and_fall(clock, warmup, cooldown=0.0, floor=0.0)
+        case OneCycle(warmup=warmup, cooldown=cooldown, floor=floor):
+            return _rise_and_fall(clock, warmup, cooldown, floor)
     assert_never(schedule)
+
+
+def _rise_and_fall(clock: Clock, warmup: float, cooldown: float, floor: float) -> float:
+    """Linearly to 1 over the `warmup` share of all steps, by half a cosine to `floor`, the `cooldown` share there."""
+    total = clock.epochs * clock.steps_per_epoch
+    now = clock.epoch * clock.steps_per_epoch + clock.step
+    if now < warmup * total:
+        return (now + 1) / (warmup * total + 1)
+    fallen = min(1.0, (now - warmup * total) / ((1 - cooldown) * total - warmup * total))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * fallen))
 
 
 def set_lr(chosen: torch.optim.Optimizer, factor: float) -> None:

@@ -11,7 +11,7 @@ import torch
 import torchvision
 
 from benchmarks.plan.paths import Sources
-from benchmarks.plan.recipe import Constant, Cosine, Exponential, StepDecay
+from benchmarks.plan.recipe import Constant, Cosine, Exponential, OneCycle, StepDecay
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint, final_weights
@@ -273,6 +273,15 @@ def test_schedules_are_their_formulas():
     cosine = Cosine(kind="cosine", warmup=0.1)
     assert lr_factor(cosine, at(10)) == pytest.approx(1) and lr_factor(cosine, at(55)) == pytest.approx(0.5)
     assert 0 < lr_factor(cosine, at(0)) < 0.02 and lr_factor(cosine, at(99, 9)) < 1e-3
+    cycle = OneCycle(kind="one_cycle", warmup=0.2, cooldown=0.2, floor=0.01)
+    expected = [1, 0.505, 0.01, 0.01]  # the top, half way down, where the last fifth begins and ends
+    assert [lr_factor(cycle, at(*when)) for when in ((20,), (50,), (80,), (99, 9))] == pytest.approx(expected)
+    assert 0 < lr_factor(cycle, at(0)) < 0.01 and lr_factor(cycle, at(79, 9)) > 0.01
+
+
+def test_a_cycle_has_steps_between_its_ends():
+    with pytest.raises(ValueError, match=r"warmup 0\.3 and cooldown 0\.7 leave no steps between them"):
+        OneCycle(kind="one_cycle", warmup=0.3, cooldown=0.7, floor=0.01)
 
 
 def test_the_weights_that_a_spec_names_are_loaded_and_no_others(specs, tmp_path):
