@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.runs.frame import Loaded
     from reports.tables.table import Table
 
-OVERVIEWS = ("summary", "uncertainty", "calibration", "wrong-labels")
+OVERVIEWS = ("summary", "convergence", "uncertainty", "calibration", "wrong-labels")
 REPRODUCTION = "reproduction"  # the paper's claims, over all data sets
 SITE = "site"  # index.html and a page for everything
 
@@ -141,6 +141,10 @@ def _tables(
             yield build_table(TABLES[name], select(loaded.runs, suite, datasets, recipe), loaded, prefix)
     if "summary" in chosen:
         yield overview.runs_table(loaded, datasets, recipe)
+    if "convergence" in chosen:
+        from reports.tables.convergence import convergence_table
+
+        yield convergence_table(loaded, datasets, recipe)
     if {"uncertainty", "calibration", "wrong-labels"} & set(chosen):
         parts = uncertainty.scored(loaded, datasets, recipe)
         if "uncertainty" in chosen:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from benchmarks.metrics.ranking import selective_risks
 from benchmarks.store.run_folder import RunFolder
 from reports.figures.layout import class_names, grid, legend, per_arm
 from reports.paper import numbers
+from reports.runs.history import history
 from reports.runs.predictions import Arrays
 
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ def training(panel: Panel, cache: Path) -> Drawing | None:
     figure, axes = grid(2, width=3.4, height=2.6)
     some = False
     for arm in panel.arms:
-        histories = [_history(folder) for folder in arm.group.runs["folder"]]
+        histories = [history(RunFolder(folder).history) for folder in arm.group.runs["folder"]]
         for axis, column, factor in ((axes[0, 0], "loss", 1), (axes[0, 1], "test_accuracy", 100)):
-            curves = [factor * np.array(history[column]) for history in histories if history.get(column)]
+            known = [one[column] for one in histories if one.get(column)]
+            curves = [factor * np.array(values) for values in known if np.isfinite(values).all()]
             length = min((len(curve) for curve in curves), default=0)
             if not length:
                 continue
@@ -135,15 +136,3 @@ def training(panel: Panel, cache: Path) -> Drawing | None:
         axis.xaxis.get_major_locator().set_params(integer=True)
     caption = "Mean over seeds, band: one standard deviation. Losses of different methods are not on one scale."
     return f"Training: {panel.label}", caption, figure
-
-
-def _history(folder: Path) -> dict[str, list[float]]:
-    """Columns of `history.csv`; empty where it is missing, a column with gaps left out."""
-    try:
-        with open(RunFolder(folder).history, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        return {
-            name: [float(row[name]) for row in rows] for name in ("loss", "test_accuracy") if rows and name in rows[0]
-        }
-    except (OSError, ValueError, TypeError, csv.Error):
-        return {}

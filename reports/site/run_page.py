@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
@@ -13,6 +12,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import noise_label
+from reports.runs.history import history
 from reports.site.html import NavGroup, page, section
 
 _COLUMNS = {"last": "last epoch", "best_on_validation": "best-on-validation", "best_on_test": "best-on-test (oracle)"}
@@ -156,24 +156,6 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{key}={_text(item)}" for key, item in value.items())
     return str(value)
-
-
-def history(path: Path) -> dict[str, list[float]]:
-    """Columns of `history.csv` as numbers, NaN where a field is none; empty where the file cannot be read."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except (OSError, ValueError, csv.Error):
-        return {}
-    wanted = [(place, name) for place, name in enumerate(header) if name in _CURVES]
-    return {name: [_number(row, place) for row in rows] for place, name in wanted}
-
-
-def _number(row: Sequence[str], place: int) -> float:
-    try:
-        return float(row[place])
-    except (IndexError, ValueError):
-        return float("nan")
 
 
 def _curves(path: Path) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
 from reports.tables.caption import evidence, of_the_data
 from reports.tables.claims_grids import QUESTION, Grid, counted, level_grid, ours_range, paper_range
+from reports.tables.convergence import still_rising
 from reports.tables.take_home import take_home
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def document(loaded: Loaded) -> Document:
     tiers = {name: values[name].tiers for name in names}
     data = tuple(of_the_data(runs))
     lines = tuple(take_home(runs, tiers, found, data))
-    return Document(lines, tuple(evidence(runs)), _summary(entries), tuple(entries), forest, data)
+    return Document(lines, (*evidence(runs), *still_rising(runs)), _summary(entries), tuple(entries), forest, data)
 
 
 def _part(claim: Claim, recipe: str, values: Values) -> RecipeResult | None:

@@ -1,0 +1,24 @@
+"""What a run wrote after each epoch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def history(path: Path) -> dict[str, list[float]]:
+    """Columns of `history.csv` as numbers, NaN where a field is none; empty where the file cannot be read."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (OSError, ValueError, csv.Error):
+        return {}
+    return {name: [_number(row, place) for row in rows] for place, name in enumerate(header)}
+
+
+def _number(row: Sequence[str], place: int) -> float:
+    try:
+        return float(row[place])
+    except (IndexError, ValueError):
+        return float("nan")
