@@ -27,14 +27,16 @@ def probabilities(logits: np.ndarray, given: np.ndarray) -> dict[str, np.ndarray
 
 
 SUSPICIOUS_PERCENT = (10, 20, 30)  # of the training images, the most suspicious first
+SCORES: Mapping[str, str] = {  # name -> in words; own: the method's uncertainty
+    "own": "own",
+    "free": "1 − max softmax",
+    "label": "1 − p(given label)",
+    "margin": "p(another label) − p(given label)",
+}
 
 
 def suspicions(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Scores [N] of the training images by name, higher = more suspicious; those that a run's arrays allow.
-
-    "own": the method's uncertainty; "free": 1 - max softmax; "label": 1 - p(given label); "margin": the largest other
-    probability minus p(given label).
-    """
+    """Those of the SCORES [N] of the training images that a run's arrays allow; higher = more suspicious."""
     found = {"own": arrays.get("train_uncertainty"), "free": arrays.get("train_free_uncertainty")}
     given, other = arrays.get("train_p_given"), arrays.get("train_p_other")
     if given is not None:

@@ -98,13 +98,14 @@ def _redraw(panel: Panel, out: Path, memory: Path, key: str) -> reuse.Listed:
 
 def draw_panel(panel: Panel, out: Path) -> list[Drawn]:
     """Every figure of one data set and noise."""
-    from reports.figures import distribution, evaluation, features, mixing
+    from reports.figures import distribution, evaluation, features, mixing, wrong_labels
 
     every: dict[str, Draw] = {
         "rejection": evaluation.rejection,
         "uncertainty-histogram": distribution.histograms,
         "confusion": evaluation.confusion,
         "training": evaluation.training,
+        "wrong-labels": wrong_labels.wrong_labels,
     }
     clean: dict[str, Draw] = {
         "mixing-pair": mixing.one_pair,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.metrics.label_errors import SUSPICIOUS_PERCENT
+from benchmarks.metrics.label_errors import SCORES, SUSPICIOUS_PERCENT
 from reports.runs.frame import Loaded
 from reports.stats.summary import summary
 from reports.tables.caption import Note, problems
@@ -12,13 +12,6 @@ from reports.tables.summary import KEYS, plain
 from reports.tables.table import Row, Table, Value, titled
 from reports.tables.uncertainty import Scored, by_seed, scored_evidence
 
-# name in the scores -> what a row is called
-SCORES: Mapping[str, str] = {
-    "own": "own",
-    "free": "1 − max softmax",
-    "label": "1 − p(given label)",
-    "margin": "p(another label) − p(given label)",
-}
 _COLUMNS: Mapping[str, str] = {
     "flip_auroc": "AUROC (%)",
     **{f"flip_precision_at_{rate}": f"precision, {rate} % most suspicious" for rate in SUSPICIOUS_PERCENT},

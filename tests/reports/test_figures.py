@@ -15,6 +15,7 @@ from reports.build import build
 from reports.figures.evaluation import _rejection_curve
 from reports.figures.mixing import _mixing_losses
 from reports.figures.ranks import cliques
+from reports.figures.wrong_labels import INSPECTED, share_found
 from reports.paper.numbers import lookup
 from tests.reports.conftest import OWN, RECIPE, fill_table1, write
 
@@ -52,6 +53,28 @@ def test_every_figure_is_made(tmp_path: Path, runs: Writer) -> None:
     assert all(path.stat().st_size > 1000 for path in paths if path.parent.name == "figures")
     text = (tmp_path / "out" / "figures.md").read_text()
     assert "min-max normalised per method" in text and "Accuracy over label noise: it takes" in text
+
+
+def test_how_many_wrong_labels_turn_up_is_counted() -> None:
+    draw = np.random.default_rng(0)
+    flipped, score = draw.random(97) < 0.3, draw.permutation(97)
+    order = np.argsort(-score)
+    counted = [flipped[order[: round(share * 97)]].sum() / flipped.sum() for share in INSPECTED]
+    assert share_found(flipped, score) == pytest.approx(counted)
+    assert share_found(flipped, np.ones(97)) == pytest.approx(np.round(97 * INSPECTED) / 97), "a constant is chance"
+    assert share_found(flipped, flipped)[50] == 1 and share_found(flipped, ~flipped)[50] < 0.3
+
+
+def test_wrong_labels_are_drawn_where_they_are_known(tmp_path: Path, runs: Writer) -> None:
+    flipped = np.arange(60) % 3 == 0
+    train = {"train_flipped": flipped, "train_uncertainty": np.arange(60.0), "train_free_uncertainty": np.ones(60)}
+    add(runs(method="rul", noise=0.3), **train)  # of before p(given label) was stored
+    add(runs(method="dul", noise=0.3), **train, train_p_given=np.linspace(0, 1, 60), train_p_other=np.zeros(60))
+    add(runs(method="scn", noise=0.3))
+    add(runs(method="rul", noise=0.1), **{**train, "train_flipped": np.zeros(60, bool)})
+    build(["figures"], [tmp_path / "runs"], tmp_path / "out")
+    found = {path.name for path in (tmp_path / "out/figures").glob("wrong-labels*")}
+    assert found == {"wrong-labels-faces-noise-30.png", "wrong-labels-faces-noise-30.pdf"}
 
 
 def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_path: Path, runs: Writer) -> None:

@@ -21,7 +21,7 @@ def test_without_a_gpu_it_is_compact_and_the_first_line_has_both_times(pictures,
     text = capsys.readouterr().out
     first, *rest = text.splitlines()
     assert first.startswith("recipe compact, since there is no GPU: about ") and "--recipe paper: about " in first
-    assert "compact, 15 epochs, compact" in text and not (tmp_path / "runs").exists()
+    assert "compact, 16 epochs, compact" in text and not (tmp_path / "runs").exists()
     assert any("two classes" in line for line in rest), "RUL cannot learn these"
     assert main(["--datasets", pictures, "--recipe", "quick", *flags]) == 0
     assert not capsys.readouterr().out.startswith("recipe ")
