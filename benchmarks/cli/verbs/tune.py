@@ -33,6 +33,10 @@ HOW = (
     "methods, one for all."
 )
 
+EDGE = (
+    "The choice is at an end of the grid: a rate beyond it may be better (`--lr`; what is finished is not done again)."
+)
+
 
 def tune(flags: argparse.Namespace) -> int:
     """Do the runs that are not done yet, then write the section of this data set and recipe. 1 where some failed."""
@@ -119,6 +123,7 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
             "|---|" + "---:|" * (len(head) - 1),
             *("| " + " | ".join(row) + " |" for row in rows),
             "",
+            *((EDGE, "") if chosen in (min(found), max(found)) else ()),
             "```",
             command,
             "```",

@@ -1,10 +1,11 @@
 """Choosing a learning rate: the tried values, the choice, and what is never looked at."""
 
+import argparse
 import csv
 
 import pytest
 
-from benchmarks.cli.verbs.tune import _replace
+from benchmarks.cli.verbs.tune import EDGE, _replace, section
 from benchmarks.store.runs import Store
 
 
@@ -23,6 +24,15 @@ def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tm
         assert f"{curve[-1]:.2f} ({curve[-1] - curve[-2]:+.2f})" in text, "five epochs: the last fifth is one"
     again = bench("tune", "digits", *flags)
     assert "0 runs to do, 4 finished already" in again.stdout and (tmp_path / "page.md").read_text() == text
+
+
+@pytest.mark.parametrize(("best", "told"), [(0.05, True), (0.1, False), (0.2, True)])
+def test_a_choice_at_an_end_of_the_grid_is_called_that(specs, best, told):
+    (spec,) = specs("baseline")
+    flags = argparse.Namespace(name="digits", methods="baseline", lr="0.1,0.05,0.2", seed=100, epochs=None)
+    found = {rate: {"baseline": [10.0, 50.0 + (rate == best)]} for rate in (0.1, 0.05, 0.2)}
+    text = section(spec, found, flags, "the validation split")
+    assert f"**{best:g}**" in text and (EDGE in text) is told
 
 
 def test_a_section_replaces_its_own_alone(tmp_path):
