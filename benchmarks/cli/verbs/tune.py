@@ -13,6 +13,7 @@ from statistics import mean
 from benchmarks.cli.session import Session
 from benchmarks.cli.values import parse_names
 from benchmarks.plan import grid as plan
+from benchmarks.plan import recipe as recipes
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import Arm
@@ -108,6 +109,8 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
     rows.append(("mean", *(f"{value:.2f}" for value in means.values()), f"**{chosen:g}**"))
     head = ("method", *(f"lr {rate:g}" for rate in found), "best")
     recipe = first.recipe
+    full = recipes.load(flags.recipe, first.dataset).epochs
+    of_the_recipe = f" instead of the recipe's {full}" if recipe.epochs != full else ""
     command = f"python bench.py tune {flags.name} --methods {flags.methods} --lr {flags.lr} --seed {flags.seed}"
     command += f" --recipe {recipe.name}" + (f" --epochs {flags.epochs}" if flags.epochs else "")
     return "\n".join(
@@ -116,8 +119,8 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
             "",
             HOW.format(split=split),
             "",
-            f"{recipe.epochs} epochs, {recipe.optimizer}, batch {recipe.batch_size}, {recipe.schedule.kind} schedule, "
-            f"backbone {recipe.backbone}, seed {flags.seed}:",
+            f"{recipe.epochs} epochs{of_the_recipe}, {recipe.optimizer}, batch {recipe.batch_size}, "
+            f"{recipe.schedule.kind} schedule, backbone {recipe.backbone}, seed {flags.seed}:",
             "",
             "| " + " | ".join(head) + " |",
             "|---|" + "---:|" * (len(head) - 1),

@@ -16,7 +16,11 @@ def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tm
     records = [record for _, record in Store(tmp_path / "runs").records()]
     assert len(records) == 4 and all(record.spec.fold == (0, 10) and record.spec.seed == 100 for record in records)
     text = (tmp_path / "page.md").read_text()
-    assert "| **0.01** |" in text and text in done.stdout.replace("\nwritten: page.md\n", "") + text
+    assert (
+        "5 epochs instead of the recipe's" in text
+        and "| **0.01** |" in text
+        and text in done.stdout.replace("\nwritten: page.md\n", "") + text
+    )
     for record in records:
         history = tmp_path / "runs" / record.spec.folder / "history.csv"
         with open(history, newline="") as file:
@@ -29,7 +33,9 @@ def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tm
 @pytest.mark.parametrize(("best", "told"), [(0.05, True), (0.1, False), (0.2, True)])
 def test_a_choice_at_an_end_of_the_grid_is_called_that(specs, best, told):
     (spec,) = specs("baseline")
-    flags = argparse.Namespace(name="digits", methods="baseline", lr="0.1,0.05,0.2", seed=100, epochs=None)
+    flags = argparse.Namespace(
+        name="digits", methods="baseline", lr="0.1,0.05,0.2", seed=100, epochs=None, recipe="quick"
+    )
     found = {rate: {"baseline": [10.0, 50.0 + (rate == best)]} for rate in (0.1, 0.05, 0.2)}
     text = section(spec, found, flags, "the validation split")
     assert f"**{best:g}**" in text and (EDGE in text) is told
