@@ -40,7 +40,10 @@ EDGE = (
 
 
 def tune(flags: argparse.Namespace) -> int:
-    """Do the runs that are not done yet, then write the section of this data set and recipe. 1 where some failed."""
+    """Do the runs that are not done yet, then write the section of this data set and recipe. 1 where some failed.
+
+    That one diverged is a result: its rate is not chosen.
+    """
     if flags.seed < LOWEST_SEED:
         raise UserError(f"--seed {flags.seed}: tables use the low ones; tune with {LOWEST_SEED} or more")
     rates = _rates(flags.lr)
@@ -62,9 +65,11 @@ def tune(flags: argparse.Namespace) -> int:
     if not has_split:
         by_rate = {rate: [with_fold(spec, HELD_OUT) for spec in specs] for rate, specs in by_rate.items()}
     code = Session.of(flags, [spec for specs in by_rate.values() for spec in specs], sources, None).run()
-    if code or code is None or flags.dry_run:
-        return code or 0
     store = Store(flags.runs.resolve())
+    folders = [store.run(spec) for specs in by_rate.values() for spec in specs]
+    only_diverged = code == 1 and all(folder.record.exists() or _diverged(folder) for folder in folders)
+    if flags.dry_run or (code != 0 and not only_diverged):
+        return code or 0
     found = {
         rate: {spec.method: _curve(store.run(spec), has_split) for spec in specs if spec.noise_seed is None}
         for rate, specs in by_rate.items()
@@ -86,27 +91,38 @@ def _rates(text: str) -> tuple[float, ...]:
     return rates
 
 
+def _diverged(folder: RunFolder) -> bool:
+    state = folder.status()
+    return state.state == "failed" and state.detail.startswith("Diverged")
+
+
 def _curve(folder: RunFolder, has_split: bool) -> list[float]:
-    """Accuracy in per cent by epoch on what the choice is made on."""
+    """Accuracy in per cent by epoch on what the choice is made on; empty where the run diverged."""
+    if _diverged(folder):
+        return []
     read_record(folder.record)
     with open(folder.history, newline="", encoding="utf-8") as file:
         column = "validation_accuracy" if has_split else "test_accuracy"  # with a fold, `test` is what was held out
         return [100 * float(row[column]) for row in csv.DictReader(file)]
 
 
-AccuracyCurves = Mapping[float, Mapping[str, Sequence[float]]]  # rate -> method -> accuracy by epoch
+AccuracyCurves = Mapping[float, Mapping[str, Sequence[float]]]  # rate -> method -> accuracy by epoch, or diverged
 
 
 def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, split: str) -> str:
-    """The tried values and the choice, as Markdown."""
-    means = {rate: mean(curve[-1] for curve in curves.values()) for rate, curves in found.items()}
+    """The tried values and the choice, as Markdown. Raises UserError where some method diverged at every rate."""
+    means = {rate: mean(c[-1] for c in curves.values()) for rate, curves in found.items() if all(curves.values())}
+    if not means:
+        raise UserError(f"--lr {flags.lr}: at each of these rates some method diverged; try lower ones")
     chosen = max(means, key=lambda rate: means[rate])
     rows = []
     for method in next(iter(found.values())):
-        curves = [found[rate][method] for rate in found]
-        best = max(found, key=lambda rate: found[rate][method][-1])
-        rows.append((method, *(f"{curve[-1]:.2f} ({_late_rise(curve):+.2f})" for curve in curves), f"{best:g}"))
-    rows.append(("mean", *(f"{value:.2f}" for value in means.values()), f"**{chosen:g}**"))
+        last = {rate: curves[method] for rate, curves in found.items() if curves[method]}
+        shown = (
+            f"{last[rate][-1]:.2f} ({_late_rise(last[rate]):+.2f})" if rate in last else "diverged" for rate in found
+        )
+        rows.append((method, *shown, f"{max(last, key=lambda rate: last[rate][-1]):g}"))
+    rows.append(("mean", *(f"{means[rate]:.2f}" if rate in means else "–" for rate in found), f"**{chosen:g}**"))
     head = ("method", *(f"lr {rate:g}" for rate in found), "best")
     recipe = first.recipe
     full = recipes.load(flags.recipe, first.dataset).epochs

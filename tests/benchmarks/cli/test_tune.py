@@ -41,6 +41,20 @@ def test_a_choice_at_an_end_of_the_grid_is_called_that(specs, best, told):
     assert f"**{best:g}**" in text and (EDGE in text) is told
 
 
+def test_a_rate_at_which_a_method_diverges_is_not_chosen(bench, tmp_path):
+    recipe = 'title = "grows"\nverdicts = "none"\nextends = "quick"\n[default]\noptimizer = "sgd"\nweight_decay = 1.0\n'
+    (tmp_path / "grows.toml").write_text(recipe)  # lr x weight decay above 2: the weights grow without end
+    flags = ("--recipe", "grows.toml", "--epochs", "1", "--methods", "baseline", "--out", "page.md")
+    done = bench("tune", "digits", *flags, "--lr", "1e-3,500")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "page.md").read_text()
+    assert "| diverged | 0.001 |" in text and "| – | **0.001** |" in text
+    assert EDGE in text
+    done = bench("tune", "digits", *flags, "--lr", "500,900")
+    assert done.returncode == 2 and "--lr 500,900: at each of these rates some method diverged" in done.stderr
+    assert (tmp_path / "page.md").read_text() == text
+
+
 def test_a_section_replaces_its_own_alone(tmp_path):
     page = tmp_path / "page.md"
     _replace(page, "## a, recipe x\n\nold\n")
