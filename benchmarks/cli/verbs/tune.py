@@ -126,17 +126,17 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
     head = ("method", *(f"lr {rate:g}" for rate in found), "best")
     recipe = first.recipe
     full = recipes.load(flags.recipe, first.dataset).epochs
-    of_the_recipe = f" instead of the recipe's {full}" if recipe.epochs != full else ""
+    part = f", {recipe.epochs} of its {full} epochs" if recipe.epochs != full else ""
     command = f"python bench.py tune {flags.name} --methods {flags.methods} --lr {flags.lr} --seed {flags.seed}"
     command += f" --recipe {recipe.name}" + (f" --epochs {flags.epochs}" if flags.epochs else "")
     return "\n".join(
         [
-            f"## {first.dataset}, recipe {recipe.name}",
+            f"## {first.dataset}, recipe {recipe.name}{part}",
             "",
             HOW.format(split=split),
             "",
-            f"{recipe.epochs} epochs{of_the_recipe}, {recipe.optimizer}, batch {recipe.batch_size}, "
-            f"{recipe.schedule.kind} schedule, backbone {recipe.backbone}, seed {flags.seed}:",
+            f"{recipe.epochs} epochs, {recipe.optimizer}, batch {recipe.batch_size}, {recipe.schedule.kind} schedule, "
+            f"backbone {recipe.backbone}, seed {flags.seed}:",
             "",
             "| " + " | ".join(head) + " |",
             "|---|" + "---:|" * (len(head) - 1),
