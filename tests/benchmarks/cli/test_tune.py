@@ -17,7 +17,7 @@ def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tm
     assert len(records) == 4 and all(record.spec.fold == (0, 10) and record.spec.seed == 100 for record in records)
     text = (tmp_path / "page.md").read_text()
     assert (
-        "5 epochs instead of the recipe's" in text
+        "## digits, recipe quick, 5 of its " in text
         and "| **0.01** |" in text
         and text in done.stdout.replace("\nwritten: page.md\n", "") + text
     )
