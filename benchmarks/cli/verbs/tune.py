@@ -42,7 +42,7 @@ EDGE = (
 def tune(flags: argparse.Namespace) -> int:
     """Do the runs that are not done yet, then write the section of this data set and recipe. 1 where some failed.
 
-    That one diverged is a result: its rate is not chosen.
+    That one diverged is a result: it is not done again, and its rate is not chosen.
     """
     if flags.seed < LOWEST_SEED:
         raise UserError(f"--seed {flags.seed}: tables use the low ones; tune with {LOWEST_SEED} or more")
@@ -64,10 +64,11 @@ def tune(flags: argparse.Namespace) -> int:
     has_split = sources.dataset(first.dataset).load(first.recipe.image_size).validation is not None
     if not has_split:
         by_rate = {rate: [with_fold(spec, HELD_OUT) for spec in specs] for rate, specs in by_rate.items()}
-    code = Session.of(flags, [spec for specs in by_rate.values() for spec in specs], sources, None).run()
     store = Store(flags.runs.resolve())
-    folders = [store.run(spec) for specs in by_rate.values() for spec in specs]
-    only_diverged = code == 1 and all(folder.record.exists() or _diverged(folder) for folder in folders)
+    tried = [(spec, store.run(spec)) for specs in by_rate.values() for spec in specs]
+    todo = [spec for spec, folder in tried if not _diverged(folder)]
+    code = Session.of(flags, todo, sources, None).run() if todo else 0
+    only_diverged = code == 1 and all(folder.record.exists() or _diverged(folder) for _, folder in tried)
     if flags.dry_run or (code != 0 and not only_diverged):
         return code or 0
     found = {

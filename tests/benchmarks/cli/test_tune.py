@@ -50,8 +50,11 @@ def test_a_rate_at_which_a_method_diverges_is_not_chosen(bench, tmp_path):
     text = (tmp_path / "page.md").read_text()
     assert "| diverged | 0.001 |" in text and "| – | **0.001** |" in text
     assert EDGE in text
-    done = bench("tune", "digits", *flags, "--lr", "500,900")
-    assert done.returncode == 2 and "--lr 500,900: at each of these rates some method diverged" in done.stderr
+    again = bench("tune", "digits", *flags, "--lr", "1e-3,500")
+    assert "0 runs to do, 1 finished already" in again.stdout and (tmp_path / "page.md").read_text() == text
+    for _ in range(2):  # the second time nothing is left to do
+        done = bench("tune", "digits", *flags, "--lr", "500,900")
+        assert done.returncode == 2 and "--lr 500,900: at each of these rates some method diverged" in done.stderr
     assert (tmp_path / "page.md").read_text() == text
 
 
