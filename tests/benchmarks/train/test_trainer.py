@@ -11,20 +11,17 @@ import torch
 import torchvision
 
 from benchmarks.plan.paths import Sources
-from benchmarks.plan.recipe import Constant, Cosine, Exponential, OneCycle, StepDecay
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
 from benchmarks.train import checkpoint, final_weights
 from benchmarks.train.build import build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import Evaluator
-from benchmarks.train.optim import lr_factor
 from benchmarks.train.run import execute
 from benchmarks.train.trainer import Trainer
 from common.errors import UserError
 from datasets.base import ImageSet
 from datasets.embedded.digits import Digits
-from methods.core.base import Clock
 from methods.core.weights import sha256
 
 
@@ -262,26 +259,6 @@ def test_divergence_in_the_last_step_has_its_reason_too(specs, do, monkeypatch):
     folder = do(spec, expect=False)
     message = json.loads(folder.failure.read_text())["message"]
     assert "predictions are not numbers in epoch 1 of 1: training diverged" in message and not folder.record.exists()
-
-
-def test_schedules_are_their_formulas():
-    at = lambda epoch, step=0: Clock(epoch, step, 100, 10)  # noqa: E731
-    assert lr_factor(Constant(), at(50)) == 1
-    assert lr_factor(Exponential(kind="exponential", gamma=0.9), at(3, 5)) == pytest.approx(0.9**3)
-    step = StepDecay(kind="step", start=80, every=5, factor=0.9)
-    assert [lr_factor(step, at(epoch)) for epoch in (0, 80, 84, 85, 89, 90)] == pytest.approx([1, 1, 1, 0.9, 0.9, 0.81])
-    cosine = Cosine(kind="cosine", warmup=0.1)
-    assert lr_factor(cosine, at(10)) == pytest.approx(1) and lr_factor(cosine, at(55)) == pytest.approx(0.5)
-    assert 0 < lr_factor(cosine, at(0)) < 0.02 and lr_factor(cosine, at(99, 9)) < 1e-3
-    cycle = OneCycle(kind="one_cycle", warmup=0.2, cooldown=0.2, floor=0.01)
-    expected = [1, 0.505, 0.01, 0.01]  # the top, half way down, where the last fifth begins and ends
-    assert [lr_factor(cycle, at(*when)) for when in ((20,), (50,), (80,), (99, 9))] == pytest.approx(expected)
-    assert 0 < lr_factor(cycle, at(0)) < 0.01 and lr_factor(cycle, at(79, 9)) > 0.01
-
-
-def test_a_cycle_has_steps_between_its_ends():
-    with pytest.raises(ValueError, match=r"warmup 0\.3 and cooldown 0\.7 leave no steps between them"):
-        OneCycle(kind="one_cycle", warmup=0.3, cooldown=0.7, floor=0.01)
 
 
 def test_the_weights_that_a_spec_names_are_loaded_and_no_others(specs, tmp_path):
