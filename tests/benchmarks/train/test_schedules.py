@@ -1,10 +1,10 @@
 """Learning-rate schedules: their formulas, and what they refuse."""
 
 import pytest
-from methods.core.base import Clock
 
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, OneCycle, StepDecay
 from benchmarks.train.optim import lr_factor
+from methods.core.base import Clock
 
 
 def test_schedules_are_their_formulas():
