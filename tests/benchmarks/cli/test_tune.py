@@ -41,6 +41,17 @@ def test_a_choice_at_an_end_of_the_grid_is_called_that(specs, best, told):
     assert f"**{best:g}**" in text and (EDGE in text) is told
 
 
+@pytest.mark.parametrize("rates", [(0.1, 0.2), (0.2, 0.1)])
+def test_of_equal_means_the_lowest_rate_is_taken(specs, rates):
+    (spec,) = specs("baseline")
+    flags = argparse.Namespace(name="digits", methods="baseline,scn,rul", lr="", seed=100, epochs=None, recipe="quick")
+    last = {0.1: (0.1, 0.2, 0.3), 0.2: (0.3, 0.2, 0.1)}  # whose sums differ in the last bit
+    assert sum(last[0.1]) != sum(last[0.2])
+    found = {rate: dict(zip(("baseline", "scn", "rul"), ([x] for x in last[rate]), strict=True)) for rate in rates}
+    found = {rate: {name: [0.0, *curve] for name, curve in curves.items()} for rate, curves in found.items()}
+    assert "| **0.1** |" in section(spec, found, flags, "the validation split")
+
+
 def test_a_rate_at_which_a_method_diverges_is_not_chosen(bench, tmp_path):
     recipe = 'title = "grows"\nverdicts = "none"\nextends = "quick"\n[default]\noptimizer = "sgd"\nweight_decay = 1.0\n'
     (tmp_path / "grows.toml").write_text(recipe)  # lr x weight decay above 2: the weights grow without end
