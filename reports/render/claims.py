@@ -23,7 +23,8 @@ HOW = (
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
     "undecided: neither, with the smallest difference that these runs find with 80 % power.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
-    "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests.",
+    "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
+    "One that says nothing stands in a claim only where no other has runs of it.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
     "stands –.",
     "Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself.",

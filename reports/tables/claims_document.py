@@ -50,7 +50,10 @@ class RecipeResult:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim and what became of it, one part a recipe; no part: there are no runs."""
+    """A claim and what became of it, one part a recipe; no part: there are no runs.
+
+    A recipe that allows no verdict has a part only where no other recipe has one.
+    """
 
     claim: Claim
     parts: tuple[RecipeResult, ...]
@@ -81,8 +84,8 @@ def document(loaded: Loaded) -> Document:
     values = {name: Values(loaded, runs[runs["recipe"] == name].to_dict("records"), ARMS) for name in names}
     entries = []
     for claim in CLAIMS:
-        parts = (_part(claim, name, values[name]) for name in names)
-        entries.append(ClaimResult(claim, tuple(part for part in parts if part is not None)))
+        parts = [part for name in names if (part := _part(claim, name, values[name])) is not None]
+        entries.append(ClaimResult(claim, tuple([part for part in parts if part.allowed] or parts)))
     found = [(entry.claim, part.findings) for entry in entries for part in entry.parts]
     forest = tuple(
         (entry.claim.number, part.recipe, one)

@@ -185,11 +185,24 @@ def test_one_seed_nothing_and_an_unknown_method(tmp_path: Path) -> None:
 def test_stand_ins_are_no_part_of_it_and_recipes_stand_apart(tmp_path: Path, runs: Path) -> None:
     fill(tmp_path / "faces", "faces")
     assert "faces" not in markdown(document(load([tmp_path / "faces"]))).partition("## How")[0]
+    fill(tmp_path / "other", recipe=OWN.model_copy(update={"name": "other"}))
+    text = markdown(document(load([runs, tmp_path / "other", tmp_path / "faces"])))
+    assert sorted(recipes_of(text, 1)) == ["mine", "other"] and "supported in all 6, in this setting" in text
+
+
+def recipes_of(text: str, claim: int) -> list[str]:
+    """The last column of the claim's rows of the first table."""
+    return [line.rsplit("|", 2)[1].strip() for line in text.splitlines() if line.startswith(f"| {claim} |")]
+
+
+def test_a_demonstration_stands_only_where_there_is_nothing_else(tmp_path: Path, runs: Path) -> None:
     fill(tmp_path / "quick", recipe=RECIPE)
-    text = markdown(document(load([runs, tmp_path / "quick", tmp_path / "faces"])))
-    first = [line for line in text.splitlines() if line.startswith("| 1 |")]
-    assert sorted(line.rsplit(" | ", 1)[1] for line in first) == ["mine |", "quick |"]
-    assert "Not tested (recipe quick)." in text and "supported in all 6, in this setting" in text
+    fill(tmp_path / "cifar", "cifar10", recipe=RECIPE)
+    text = markdown(document(load([runs, tmp_path / "quick", tmp_path / "cifar"])))
+    assert recipes_of(text, 1) == ["mine"], "the same cells, with a verdict"
+    assert recipes_of(text, 4) == ["quick"] and text.count("Not tested (recipe quick).") >= 1, (
+        "CIFAR-10 is quick's alone"
+    )
 
 
 def test_the_page_says_the_same_and_the_forest_is_drawn(tmp_path: Path, runs: Path) -> None:
