@@ -32,7 +32,8 @@ def known_cells():
             cell = "diverged" if "Diverged" in folder.failure.read_text() else "failed"
         else:
             with open(folder.history, newline="", encoding="utf-8") as file:
-                curve = [100 * float(row["validation_accuracy"]) for row in csv.DictReader(file)]
+                column = "test_accuracy" if spec["fold"] else "validation_accuracy"  # of a fold: what was held out
+                curve = [100 * float(row[column]) for row in csv.DictReader(file)]
             cell = f"{curve[-1]:.2f} ({_late_rise(curve):+.2f})"
         section = (spec["dataset"], recipe["name"], recipe["epochs"])
         yield (section, spec["method"], f"lr {recipe['lr']:g}"), cell
