@@ -24,7 +24,7 @@ HOW = (
     "undecided: neither, with the smallest difference that these runs find with 80 % power.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
     "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
-    "One that says nothing stands in a claim only where no other has runs of it.",
+    "Where another has runs of a claim, one that says nothing stands in the appendix alone.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
     "stands –.",
     "Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself.",
@@ -47,7 +47,7 @@ def paragraph(entry: ClaimResult) -> str:
     parts = [quoted(entry.claim), entry.claim.remark]
     if not entry.parts:
         parts.append("Not tested: there are no finished runs of it.")
-    for part in entry.parts:
+    for part in entry.telling:
         if not part.allowed:
             parts.append(f"Not tested (recipe {part.recipe}).")
         elif not part.findings and entry.claim.comparisons:

@@ -50,13 +50,15 @@ class RecipeResult:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim and what became of it, one part a recipe; no part: there are no runs.
-
-    A recipe that allows no verdict has a part only where no other recipe has one.
-    """
+    """A claim and what became of it, one part a recipe; no part: there are no runs."""
 
     claim: Claim
     parts: tuple[RecipeResult, ...]
+
+    @property
+    def telling(self) -> tuple[RecipeResult, ...]:
+        """The parts whose recipe allows a verdict; where there is none, all. The appendix has all in any case."""
+        return tuple(part for part in self.parts if part.allowed) or self.parts
 
     @property
     def tested(self) -> Iterator[RecipeResult]:
@@ -84,8 +86,8 @@ def document(loaded: Loaded) -> Document:
     values = {name: Values(loaded, runs[runs["recipe"] == name].to_dict("records"), ARMS) for name in names}
     entries = []
     for claim in CLAIMS:
-        parts = [part for name in names if (part := _part(claim, name, values[name])) is not None]
-        entries.append(ClaimResult(claim, tuple([part for part in parts if part.allowed] or parts)))
+        parts = (_part(claim, name, values[name]) for name in names)
+        entries.append(ClaimResult(claim, tuple(part for part in parts if part is not None)))
     found = [(entry.claim, part.findings) for entry in entries for part in entry.parts]
     forest = tuple(
         (entry.claim.number, part.recipe, one)
@@ -124,7 +126,7 @@ def _summary(entries: Sequence[ClaimResult]) -> Grid:
     for entry in entries:
         claim = entry.claim
         words = f"“{claim.quote}”" if claim.quote else claim.title
-        for part in entry.parts or (None,):
+        for part in entry.telling or (None,):
             findings = part.findings if part is not None else ()
             ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
             recipe = part.recipe if part is not None else "no runs"

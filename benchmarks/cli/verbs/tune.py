@@ -115,9 +115,8 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
     means = {rate: mean(c[-1] for c in curves.values()) for rate, curves in found.items() if all(curves.values())}
     if not means:
         raise UserError(f"--lr {flags.lr}: at each of these rates some method diverged; try lower ones")
-    chosen = max(
-        means, key=lambda rate: (round(means[rate], 9), -rate)
-    )  # sums in another order differ in the last bits
+    equal = 9  # decimals: sums in another order differ in the last bits
+    chosen = max(means, key=lambda rate: (round(means[rate], equal), -rate))
     rows = []
     for method in next(iter(found.values())):
         last = {rate: curves[method] for rate, curves in found.items() if curves[method]}
