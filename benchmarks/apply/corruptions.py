@@ -15,8 +15,8 @@ from torchvision.transforms.v2 import functional as operations
 from benchmarks.apply.trained import Trained
 from benchmarks.metrics import scores
 from benchmarks.train.evaluate import Outputs, batch
-from benchmarks.train.loader import Loader
 from benchmarks.train.seeding import seed_for
+from benchmarks.train.step.loader import Loader
 from datasets.base import ImageSet
 
 

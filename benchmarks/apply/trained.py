@@ -21,8 +21,8 @@ from benchmarks.store.runs import Store
 from benchmarks.train import final_weights
 from benchmarks.train.build import adopt_members, create_method, evaluator, recipe_pipeline
 from benchmarks.train.evaluate import Evaluator, Outputs
-from benchmarks.train.loader import Loader
-from benchmarks.train.precision import Precision
+from benchmarks.train.step.loader import Loader
+from benchmarks.train.step.precision import Precision
 from common.errors import UserError
 from common.foreign import Unreadable
 from datasets.images.decode import Fit, Look

@@ -13,7 +13,7 @@ from benchmarks.store.provenance import collect
 from benchmarks.store.runs import Store
 from benchmarks.train.build import build_method
 from benchmarks.train.context import RunContext
-from benchmarks.train.precision import device_name
+from benchmarks.train.step.precision import device_name
 from datasets.base import Splits
 from methods.core.base import Batch, Clock
 

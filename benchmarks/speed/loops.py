@@ -14,7 +14,7 @@ import torch
 from benchmarks.launch.loop import Segment
 from benchmarks.plan.spec import RunSpec
 from benchmarks.train.build import assemble, build_method
-from benchmarks.train.optim import Stepper
+from benchmarks.train.step.optim import Stepper
 from datasets.base import ImageSet, Splits
 from methods.core.base import Batch, Clock
 

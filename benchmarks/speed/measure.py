@@ -21,7 +21,7 @@ from benchmarks.speed.loops import Limit
 from benchmarks.store.provenance import collect
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.context import RunContext
-from benchmarks.train.precision import Precision, device_name
+from benchmarks.train.step.precision import Precision, device_name
 from datasets.base import Splits
 from methods.core.contract import trains
 from methods.registry import METHODS

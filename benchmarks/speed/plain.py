@@ -25,7 +25,7 @@ from benchmarks.launch.loop import Segment
 from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.train.build import build_method
-from benchmarks.train.optim import lr_factor, set_lr
+from benchmarks.train.step.optim import lr_factor, set_lr
 from datasets.augment.operations import Erase, FlipOrNoise
 from datasets.base import ImageSet, Splits
 from methods.core.base import Batch, Clock

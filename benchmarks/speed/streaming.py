@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.train.build import recipe_pipeline
-from benchmarks.train.loader import Loader
+from benchmarks.train.step.loader import Loader
 from common.errors import UserError
 from datasets.cache.digests import cache_folders, writable
 

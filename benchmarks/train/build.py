@@ -17,11 +17,11 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train import final_weights
-from benchmarks.train.compile import compile_backbone
 from benchmarks.train.evaluate import EvaluationSplit, Evaluator
-from benchmarks.train.loader import Loader
-from benchmarks.train.precision import Precision
 from benchmarks.train.seeding import seed_for
+from benchmarks.train.step.compile import compile_backbone
+from benchmarks.train.step.loader import Loader
+from benchmarks.train.step.precision import Precision
 from common.errors import UserError
 from datasets.augment.pipeline import Pipeline
 from datasets.base import ImageSet, Splits

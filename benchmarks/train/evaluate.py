@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.metrics import calibration, scores
-from benchmarks.train.loader import Loader
-from benchmarks.train.precision import Precision
+from benchmarks.train.step.loader import Loader
+from benchmarks.train.step.precision import Precision
 from datasets.augment.pipeline import Pipeline
 from methods.core.base import Method, Prediction
 

@@ -19,7 +19,7 @@ from benchmarks.train import final_weights
 from benchmarks.train.build import Assembled
 from benchmarks.train.context import RunContext
 from benchmarks.train.figure2 import figure2
-from benchmarks.train.precision import device_name
+from benchmarks.train.step.precision import device_name
 from benchmarks.train.trainer import Fitted
 from common.text import printable
 from datasets.base import Splits

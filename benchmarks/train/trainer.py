@@ -20,8 +20,8 @@ from benchmarks.train.best_epochs import BestEpochs, EpochRow
 from benchmarks.train.build import Assembled
 from benchmarks.train.curves import Curves
 from benchmarks.train.evaluate import Outputs
-from benchmarks.train.optim import Stepper, lr_factor, set_lr
 from benchmarks.train.seeding import seed_for
+from benchmarks.train.step.optim import Stepper, lr_factor, set_lr
 from datasets.augment.pipeline import Pipeline
 from methods.core.base import Batch, Clock
 

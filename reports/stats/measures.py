@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from reports.runs.predictions import predictions, reversed_accuracy
+from reports.runs.stored import stored
 from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Rise
-from reports.stats.stored import stored
 from reports.stats.table_model import ResampledRuns
 
 

@@ -18,7 +18,7 @@ from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import SUITES, Arm
 from benchmarks.store.runs import Store
-from benchmarks.train.optim import lr_factor
+from benchmarks.train.step.optim import lr_factor
 from common.errors import UserError
 from datasets.registry import DATASETS
 from methods.core.base import Clock

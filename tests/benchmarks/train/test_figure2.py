@@ -11,9 +11,9 @@ from benchmarks.train import figure2 as mixing
 from benchmarks.train.build import recipe_pipeline
 from benchmarks.train.context import RunContext
 from benchmarks.train.evaluate import EvaluationSplit, Evaluator, Outputs
-from benchmarks.train.loader import Loader
-from benchmarks.train.precision import Precision
 from benchmarks.train.run import execute
+from benchmarks.train.step.loader import Loader
+from benchmarks.train.step.precision import Precision
 
 NAMES = {f"figure2_{name}" for name in ("weight", "loss_certain", "loss_uncertain", "own_weight", "index", "labels")}
 

@@ -16,9 +16,9 @@ import methods
 from benchmarks.plan.recipe import RECIPES, load
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint, results
-from benchmarks.train import loader as loader_module
 from benchmarks.train.build import assemble, build_method, recipe_pipeline
-from benchmarks.train.loader import Loader
+from benchmarks.train.step import loader as loader_module
+from benchmarks.train.step.loader import Loader
 from benchmarks.train.trainer import Trainer
 from datasets.base import ImageSet, Splits
 from datasets.noise import NoisyLabels

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.train.loader import read_ahead
+from benchmarks.train.step.loader import read_ahead
 
 
 class Recorder(mmap.mmap):

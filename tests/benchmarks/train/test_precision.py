@@ -12,11 +12,11 @@ from benchmarks.plan.recipe import Recipe
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
-from benchmarks.train import precision
-from benchmarks.train.compile import compile_backbone
 from benchmarks.train.context import RunContext
-from benchmarks.train.precision import Precision
 from benchmarks.train.run import execute
+from benchmarks.train.step import precision
+from benchmarks.train.step.compile import compile_backbone
+from benchmarks.train.step.precision import Precision
 from methods.core import backbones
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, OneCycle, StepDecay
-from benchmarks.train.optim import lr_factor
+from benchmarks.train.step.optim import lr_factor
 from methods.core.base import Clock
 
 

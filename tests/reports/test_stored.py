@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from reports.stats.stored import hard_auroc, share_above
+from reports.runs.stored import hard_auroc, share_above
 
 nan = float("nan")
 

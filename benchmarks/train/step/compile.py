@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from benchmarks.train.precision import Precision
+from benchmarks.train.step.precision import Precision
 from methods.core.backbones import Backbone
 
 log = logging.getLogger(__name__)

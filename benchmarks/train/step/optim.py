@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.recipe import Constant, Cosine, Exponential, MultiStep, OneCycle, Recipe, Schedule, StepDecay
-from benchmarks.train.precision import Precision
+from benchmarks.train.step.precision import Precision
 from methods.core.base import Clock, Method
 
 

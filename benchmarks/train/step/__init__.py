@@ -1,0 +1,1 @@
+"""What a step takes: its batch, its optimizer and learning rate, its numeric precision, its compiled backbone."""
