@@ -1,8 +1,6 @@
 """What must hold for any batch: properties over shapes, classes and batch sizes down to one."""
 
 import math
-from collections import Counter
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -16,65 +14,10 @@ from methods import conf, dul, mc_dropout, scn
 from methods.core import relative
 from methods.core.contract import trains
 from methods.core.heads import Pool
-from methods.core.relabel import Relabel, relabel
-from methods.registry import METHODS
 
 TRAINED = [name for name in methods.METHODS if trains(methods.METHODS.load(name))]
 quick = settings(max_examples=60, deadline=None)
-label_lists = st.integers(1, 6).flatmap(lambda k: st.lists(st.integers(0, k - 1), min_size=1, max_size=40))
 seeds = st.integers(0, 2**31)
-
-
-@quick
-@given(label_lists, seeds)
-def test_partners_labels_differ_whenever_the_batch_allows_it(labels, seed):
-    torch.manual_seed(seed)
-    y = torch.tensor(labels)
-    partner = relative.partners(y)
-    assert partner.shape == y.shape and partner.dtype == torch.long
-    assert partner.min() >= 0 and partner.max() < len(labels)
-    largest = max(Counter(labels).values())
-    if len(set(labels)) > 1:
-        assert (y != y[partner]).all()
-    if largest <= len(labels) // 2 or len(set(labels)) == 1:
-        assert sorted(partner.tolist()) == list(range(len(labels)))  # a shuffle: each serves once
-    else:
-        served = Counter(partner.tolist())
-        majority = max(set(labels), key=labels.count)
-        counts = [served[i] for i, label in enumerate(labels) if label != majority]
-        assert max(counts) - min(counts) <= 1  # the others share the work
-
-
-def test_partners_are_close_to_uniform():
-    """Over many draws each sample meets every sample of another label about equally often."""
-    y = torch.tensor([0, 0, 0, 1, 1, 2, 2, 3])
-    draws = 3000
-    met = torch.zeros(8, 8)
-    for _ in range(draws):
-        met[torch.arange(8), relative.partners(y)] += 1 / draws
-    assert (met[y[:, None] == y] == 0).all()
-    # The exact marginals of a uniform choice among all shuffles that qualify, by enumeration.
-    valid = torch.tensor([p for p in permutations(range(8)) if all(y[i] != y[p[i]] for i in range(8))])
-    exact = torch.zeros(8, 8)
-    for i in range(8):
-        exact[i] = torch.bincount(valid[:, i], minlength=8) / len(valid)
-    torch.testing.assert_close(met, exact, atol=0.05, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("labels", "connected"), [([0, 0, 0, 1, 1, 2], True), ([0, 1, 2, 3], True), ([0, 0, 1, 1, 2, 2], False)]
-)
-def test_every_shuffle_that_qualifies_occurs(labels, connected):
-    """No parity, no corner of the set is left out; where exchanges connect the set, each as often as any other."""
-    torch.manual_seed(0)
-    y = torch.tensor(labels)
-    valid = [p for p in permutations(range(len(y))) if all(y[i] != y[p[i]] for i in range(len(y)))]
-    draws = 60 * len(valid)
-    count = Counter(tuple(relative.partners(y).tolist()) for _ in range(draws))
-    assert set(count) == set(valid)
-    chi2 = sum((count[p] - 60) ** 2 / 60 for p in valid)
-    freedom = len(valid) - 1
-    assert not connected or chi2 < freedom + 4 * math.sqrt(2 * freedom)  # four deviations of a uniform draw's
 
 
 @quick
@@ -188,62 +131,6 @@ def test_dul_samples_have_the_moments_they_should():
     assert z.mean().item() == pytest.approx(2, abs=0.1) and z.std().item() == pytest.approx(3, abs=0.1)
 
 
-@quick
-@given(st.integers(1, 25), st.integers(2, 9), seeds, st.floats(0.01, 1), st.floats(0, 1))
-def test_relabel_rule(size, classes, seed, share, threshold):
-    torch.manual_seed(seed)
-    logits, uncertainty = 2 * torch.randn(size, classes), torch.rand(size)
-    labels = torch.randint(classes, (size,))
-    new = relabel(logits, uncertainty, labels, Relabel(enabled=True, share=share, threshold=threshold))
-    eligible = size - int((1 - share) * size)
-    worst = sorted(range(size), key=lambda i: -uncertainty[i].item())[:eligible]
-    p = torch.softmax(logits.double(), dim=1)
-    for i in range(size):
-        gap = (p[i].max() - p[i, labels[i]]).item()
-        if abs(gap - threshold) < 1e-6:
-            continue
-        change = i in worst and gap > threshold
-        assert new[i] == (p[i].argmax() if change else labels[i])
-
-
-def test_relabel_begins_in_its_epoch_and_scn_has_it_on(make_batch):
-    for name in ("scn", "rul"):
-        config = {} if name == "scn" else {"relabel": {"enabled": True}}
-        method = methods.create(name, 4, "small", image_size=16, channels=1, **config)
-        for epoch, begun in ((0, False), (8, False), (9, True), (30, True)):  # the 10th epoch has number 9
-            step = method.training_step(make_batch(), methods.Clock(epoch, 0, 70, 1))
-            assert (step.labels is not None) == begun
-    off = methods.create("rul", 4, "small", image_size=16, channels=1)
-    assert off.training_step(make_batch(), methods.Clock(60, 0, 70, 1)).labels is None
-
-
-@pytest.mark.parametrize("name", TRAINED)
-def test_every_method_can_relabel(name, make_batch):
-    """A share of 1 and a threshold of 0 give every wrongly labelled sample the model's own answer."""
-    rule = {"enabled": True, "epoch": 1, "share": 1.0, "threshold": 0.0}
-    method = methods.create(name, 4, "small", image_size=16, channels=1, relabel=rule)
-    with torch.no_grad():
-        method.classifier.weight.zero_()
-        method.classifier.bias.copy_(torch.tensor([0.0, 9.0, 0.0, 0.0]))  # always class 1
-    batch = make_batch()
-    step = method.training_step(batch, methods.Clock(0, 0, 70, 1))
-    assert step.labels.tolist() == [1] * 6
-    assert batch.labels.tolist() == [0, 1, 2, 3, 0, 1]
-    assert method.training
-
-
-def test_scn_relabel_groups(make_batch):
-    """low: only the three least important of ten; all: any sample."""
-    for group, changed in (("low", 3), ("all", 10)):
-        rule = {"epoch": 1, "threshold": 0.0}
-        method = methods.create("scn", 4, "small", image_size=16, channels=1, relabel_group=group, relabel=rule)
-        with torch.no_grad():
-            method.classifier.weight.zero_()
-            method.classifier.bias.copy_(torch.tensor([0.0, 9.0, 0.0, 0.0]))
-        step = method.training_step(make_batch(labels=[0] * 10), methods.Clock(0, 0, 70, 1))
-        assert (step.labels == 1).sum() == changed
-
-
 def test_dropout_disagreement_measures():
     sure = torch.log(torch.tensor([[[0.98, 0.01, 0.01]]] * 4))
     torn = torch.log(torch.tensor([[[0.98, 0.01, 0.01]]] * 2 + [[[0.01, 0.98, 0.01]]] * 2))
@@ -343,43 +230,6 @@ def test_every_method_learns(name):
     with torch.no_grad():
         prediction = method.predict(images)
     assert (prediction.logits.argmax(dim=1) == labels).float().mean() > 0.95
-
-
-@pytest.mark.parametrize(
-    ("name", "part", "uncertainty"),
-    [
-        ("scn", "importance", lambda out: -out[:, 0]),
-        ("conf", "confidence", lambda out: -out[:, 0]),
-        *((name, "log_sigma", lambda out: out.exp().mean(dim=1)) for name in ("rul", "mix_output")),
-        *((name, "log_sigma", lambda out: (out / 2).exp().mean(dim=1)) for name in ("dul", "dul_rul")),
-        ("baseline", "classifier", lambda out: -out.softmax(dim=1).amax(dim=1)),
-    ],
-)
-def test_the_most_uncertain_by_the_methods_own_measure_are_relabelled(name, part, uncertainty, make_batch):
-    rule = {"enabled": True, "epoch": 1, "threshold": 0.0}
-    method = methods.create(name, 4, "small", image_size=16, channels=1, relabel=rule)
-    with torch.no_grad():
-        method.classifier.weight.mul_(0.01)
-        method.classifier.bias.copy_(torch.tensor([0.0, 3.0, 0.0, 0.0]))  # class 1 by far, not equally for all
-    seen = []
-    getattr(method, part).register_forward_hook(lambda module, inputs, output: seen.append(output.detach()))
-    step = method.training_step(make_batch(labels=[0] * 10), methods.Clock(0, 0, 70, 1))
-    worst = uncertainty(seen[-1]).argsort(descending=True)[:3]
-    assert set((step.labels == 1).nonzero().flatten().tolist()) == set(worst.tolist())
-
-
-@pytest.mark.parametrize("name", ["rul", "mix_output", "loss_attention", "dul_rul"])
-def test_partners_of_another_label_warn_of_two_classes_alone(name):
-    cls = METHODS.load(name)
-    config = methods.validate_config(name, cls, {})
-    assert "two classes" in cls.warning(config, 2) and "\n" not in cls.warning(config, 2)
-    assert not cls.warning(config, 3)
-
-
-@pytest.mark.parametrize("changes", [{"partner": "any"}, {"variant": "released"}])
-def test_rul_with_any_partner_can_learn_two_classes(changes):
-    cls = METHODS.load("rul")
-    assert not cls.warning(methods.validate_config("rul", cls, changes), 2)
 
 
 def test_pooling_the_upper_left_is_avg_pool_of_four():

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from reports.build import build
-from tests.reports.test_site import Page, broken_links
+from tests.reports.pages import Page, broken_links
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium here")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

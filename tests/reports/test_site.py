@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from html.parser import HTMLParser
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -21,79 +19,10 @@ from reports.site.index import index_page
 from reports.tables.claims_document import Document
 from reports.tables.claims_grids import Grid
 from tests.reports.conftest import OWN, RECIPE, RUL, fill_table1, last_metrics, write
+from tests.reports.pages import add, broken_links, row, site
 
 Writer = Callable[..., Path]
-HISTORY = "epoch,loss,label_accuracy,test_accuracy\n1,2.0,0.9,0.5\n2,nan,0.9,\n3,1.0,0.9,0.7\n"
 HOSTILE = "<script>alert(1)</script>"
-
-
-class Page(HTMLParser):
-    """Links, anchors, remarks and table cells of a page."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.path = path
-        self.links: list[str] = []
-        self.ids: list[str] = []
-        self.loaded: list[str] = []
-        self.tags: list[str] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        self.tags.append(tag)
-        self.ids += [values["id"]] if values.get("id") else []
-        if tag == "a":
-            self.links.append(values["href"] or "")
-        elif values.get("src") or values.get("href"):
-            self.loaded.append(values.get("src") or values.get("href") or "")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def site(tmp_path: Path, wanted: tuple[str, ...] = ("site",), **options: object) -> dict[str, Page]:
-    """Every page by its name below the output folder."""
-    out = tmp_path / "out"
-    build(list(wanted), [tmp_path / "runs"], out, **options)  # type: ignore[arg-type]
-    return {str(path.relative_to(out)): Page(path) for path in sorted(out.rglob("*.html"))}
-
-
-def broken_links(pages: dict[str, Page]) -> Iterator[str]:
-    for name, page in pages.items():
-        assert len(page.ids) == len(set(page.ids)), name
-        for link in [*page.links, *page.loaded]:
-            if link.startswith("data:"):
-                continue
-            file, _, anchor = unquote(link).partition("#")
-            target = (page.path.parent / file).resolve() if file else page.path.resolve()
-            if "://" in link or not target.is_file():
-                yield f"{name}: {link}"
-            elif anchor and anchor not in Page(target).ids:
-                yield f"{name}: {link}: no such anchor"
-
-
-def row(page: Page, start: str) -> str:
-    """The words of the table row that begins with `start`."""
-    text = re.sub(r"\s+", " ", page.path.read_text(encoding="utf-8"))
-    rows = [re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", part)).strip() for part in re.findall(r"<tr.*?</tr>", text)]
-    return next(part for part in rows if part.startswith(start))
-
-
-def add(folder: Path, **values: np.ndarray) -> Path:
-    draw = np.random.default_rng(0)
-    labels = draw.integers(0, 3, 60)
-    arrays = {
-        "test_logits": (4 * np.eye(3)[labels] + draw.normal(size=(60, 3))).astype(np.float32),
-        "test_labels": labels,
-        "test_uncertainty": draw.random(60).astype(np.float32),
-        "test_features": draw.normal(size=(60, 4)).astype(np.float16),
-        **values,
-    }
-    np.savez(folder / "predictions.npz", **arrays)
-    (folder / "history.csv").write_text(HISTORY)
-    return folder
 
 
 def test_every_page_is_there_and_every_link_resolves(tmp_path: Path, runs: Writer) -> None:
@@ -178,18 +107,6 @@ def test_without_any_runs(tmp_path: Path) -> None:
     assert "There are no runs." in pages["site/runs.html"].text and "report" in pages["site/figures.html"].text
 
 
-def test_numbers_link_to_their_runs(tmp_path: Path, runs: Writer) -> None:
-    fill_table1(runs)
-    page = site(tmp_path)["site/table1.html"]
-    text = page.path.read_text(encoding="utf-8")
-    number = row(page, "10 rul")[len("10 rul ") :].split(" 3 ")[0].removesuffix(" ≈")
-    (target,) = re.findall(rf'<a href="#(runs-\d+)">(?:<strong>)?{number}', text)
-    part = re.search(rf'<li id="{target}">(.*?)</li>', text, re.DOTALL)
-    assert part and "faces · noise 10 % · rul (relabel.enabled=true)" in part[1]
-    linked = [tmp_path / "out" / "site" / name for name in re.findall(r'href="(run-\w+\.html)"', part[1])]
-    assert len(linked) == 3 and all("faces · rul · noise 10 % · seed" in path.read_text() for path in linked)
-
-
 def test_hostile_text_stays_text_on_every_page(tmp_path: Path, runs: Writer) -> None:
     folder = add(runs(dataset=HOSTILE, method="scn", overrides={"x": HOSTILE}, recipe=RECIPE))
     record = json.loads((folder / "record.json").read_text())
@@ -207,29 +124,6 @@ def test_hostile_text_stays_text_on_every_page(tmp_path: Path, runs: Writer) -> 
         assert page.tags.count("script") <= 1 and "<script>alert" not in page.path.read_text(), name
     assert sum(HOSTILE in page.text for page in pages.values()) > 5
     assert list(broken_links(pages)) == [] and not (tmp_path / "run-").exists()
-
-
-def test_a_run_page_shows_settings_curves_hardware_and_commit(tmp_path: Path, runs: Writer) -> None:
-    add(runs(method="rul", overrides={"relabel.enabled": True}, config={"relabel": {"enabled": True, "share": 0.3}}))
-    (page,) = (page for name, page in site(tmp_path).items() if name.startswith("site/run-"))
-    for text in (
-        "relabel.share",
-        "batch_size",
-        "0123456789abcdef",
-        "Test CPU",
-        "images_per_second",
-        "best-on-test (oracle)",
-    ):
-        assert text in page.text
-    html = page.path.read_text()
-    assert html.count("<polyline") == 2 and "nan" not in "".join(re.findall(r'points="([^"]*)"', html))
-    assert re.search(r'class="changed"><th scope="row">relabel.enabled', html)
-
-
-@pytest.mark.parametrize("history", ["", "epoch,loss\n", "epoch,loss\n1,nan\n", "\x00\xff", "loss\n1\n"])
-def test_a_damaged_history_leaves_the_run_page_whole(tmp_path: Path, runs: Writer, history: str) -> None:
-    (runs() / "history.csv").write_bytes(history.encode("latin-1"))
-    assert any(name.startswith("site/run-") for name in site(tmp_path))
 
 
 def test_states_are_counted_per_suite(tmp_path: Path, runs: Writer) -> None:
@@ -275,27 +169,6 @@ def test_an_unfinished_run_counts_for_the_arm_and_set_up_it_names(tmp_path: Path
     assert row(site(tmp_path)["index.html"], "table1").split()[3:6] == ["1", "0", "4"]  # two runs, two arms
 
 
-def test_run_pages_are_the_same_from_several_processes(tmp_path: Path, runs: Writer, monkeypatch) -> None:
-    for seed in range(4):
-        runs(seed=seed)
-    pages = []
-    for name, part in (("one", 500), ("several", 1)):
-        monkeypatch.setattr("reports.site.make.PART", part)
-        build(["site"], [tmp_path / "runs"], tmp_path / name)
-        pages.append({path.name: path.read_bytes() for path in (tmp_path / name / "site").iterdir()})
-    assert pages[0] == pages[1] and sum(name.startswith("run-") for name in pages[0]) == 4
-
-
-def test_pages_of_vanished_runs_go_and_foreign_files_stay(tmp_path: Path, runs: Writer) -> None:
-    folder = runs(seed=0)
-    runs(seed=1)
-    before = set(site(tmp_path))
-    (tmp_path / "out" / "site" / "mine.html").write_text("<p>")
-    (folder / "record.json").unlink()
-    after = set(site(tmp_path))
-    assert len(before - after) == 1 and after - before == {"site/mine.html"}
-
-
 def test_the_same_records_give_the_same_site_and_nothing_is_written_twice(tmp_path: Path, runs: Writer) -> None:
     add(runs())
     site(tmp_path)
@@ -338,28 +211,3 @@ def test_conflicts_are_shown_on_the_first_page(tmp_path: Path, runs: Writer) -> 
     write(tmp_path / "other", method="scn", accuracy=0.6)
     build(["site"], [tmp_path / "runs", tmp_path / "other"], tmp_path / "out")
     assert "other results than" in (tmp_path / "out" / "index.html").read_text()
-
-
-def test_figure_2_marks_the_methods_own_weight_or_says_why_not(tmp_path: Path, runs: Writer) -> None:
-    from reports.figures.mixing import one_pair
-    from reports.figures.panels import panels
-    from reports.runs.frame import load
-
-    weights = np.linspace(0, 1, 101)
-    pair = {
-        "figure2_weight": weights, "figure2_loss_certain": weights**2, "figure2_loss_uncertain": (1 - weights) ** 2,
-        "figure2_own_weight": np.array(0.62), "figure2_index": np.array([3, 5]), "figure2_labels": np.array([0, 2]),
-        "figure2_images": np.zeros((2, 8, 8, 1), np.uint8),
-    }  # fmt: skip
-    folder = add(runs(method="rul", noise=0.0))
-    (panel,) = panels(load([tmp_path / "runs"]))
-    assert "older runs" in str(one_pair(panel, tmp_path))
-    pages = site(tmp_path, ("figures", "site"))
-    assert "Not drawn" in pages["site/figures.html"].text
-    add(folder, **pair)
-    (panel,) = panels(load([tmp_path / "runs"]))
-    drawing = one_pair(panel, tmp_path)
-    assert isinstance(drawing, tuple)
-    texts = {text.get_text() for axis in drawing[2].axes for text in axis.texts}
-    assert texts == {"least 0.50", "own 0.62"}
-    assert len(drawing[2].axes[0].child_axes) == 5  # the mixed images
