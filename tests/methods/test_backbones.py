@@ -26,6 +26,7 @@ def test_shapes_at_the_papers_sizes():
     assert backbones.create("small", 1, 48).feature_shape == (128, 3, 3)
     assert backbones.create("compact", 1, 44).feature_shape == (256, 3, 3)
     assert backbones.create("compact", 3, 32).feature_shape == (256, 4, 4)
+    assert backbones.create("compact_pooled", 3, 32).feature_shape == (256, 4, 4)
 
 
 def test_resnet18_is_torchvisions():
