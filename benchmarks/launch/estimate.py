@@ -13,7 +13,7 @@ from benchmarks.store.provenance import collect
 from benchmarks.store.runs import Store
 from benchmarks.train.build import build_method
 from benchmarks.train.context import RunContext
-from benchmarks.train.step.precision import device_name
+from benchmarks.train.step.precision import Precision, device_name
 from datasets.base import Splits
 from methods.core.base import Batch, Clock
 
@@ -78,7 +78,8 @@ def _trained(spec: RunSpec) -> RunSpec:
 
 def _key(spec: RunSpec) -> tuple:
     recipe = spec.recipe
-    return spec.dataset, spec.method, recipe.backbone, recipe.image_size, recipe.crop, recipe.batch_size
+    network = spec.method, recipe.backbone, recipe.image_size, recipe.crop, recipe.batch_size
+    return spec.dataset, network, recipe.precision, recipe.compile
 
 
 def _measured(context: RunContext) -> ImageRates:
@@ -95,7 +96,7 @@ def _measured(context: RunContext) -> ImageRates:
 
 
 def _probe(spec: RunSpec, data: Splits, context: RunContext) -> float:
-    """Images/s of a training step on random images, the second of two (the first warms up)."""
+    """Images/s of a step on random images, in the recipe's precision: the second of two, the first a warm-up."""
     device = torch.device(context.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(context.threads)
@@ -105,9 +106,12 @@ def _probe(spec: RunSpec, data: Splits, context: RunContext) -> float:
         images = torch.randn(PROBE_IMAGES, data.train.images.shape[3], size, size, device=device)
         labels = torch.arange(PROBE_IMAGES, device=device) % len(data.train.class_names)
         batch = Batch(images.contiguous(memory_format=torch.channels_last), labels, labels)
+        precision = Precision.of(spec.recipe, device)
         for _ in range(2):
             started = time.perf_counter()
-            method.training_step(batch, Clock(0, 0, 1, 1)).loss.backward()
+            with precision.autocast():
+                loss = method.training_step(batch, Clock(0, 0, 1, 1)).loss
+            loss.backward()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             elapsed = time.perf_counter() - started
