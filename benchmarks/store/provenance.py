@@ -32,6 +32,14 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def load() -> float | None:
+    """Processes of the whole machine that ran or waited, over a minute: whether others disturbed the clock."""
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
 @cache
 def collect() -> dict[str, Any]:
     """Commit, dirty flag (None outside a git checkout), package versions, host and processor."""

@@ -33,7 +33,9 @@ class Record(BaseModel):
     metrics: dict[str, dict[str, float | int | None] | None]
     noise: dict[str, Any]  # requested, realised, flipped rows
     relabelling: list[dict[str, Any]]  # one row an epoch that relabelled: precision, recall, share of right labels
-    timing: dict[str, float | None]  # seconds, train_seconds, evaluation_seconds, images_per_second, peak_memory_mib
+    # seconds, train_seconds, evaluation_seconds, images_per_second, peak_memory_mib; load: the machine's, median of the
+    # one-minute averages at the epochs' ends
+    timing: dict[str, float | None]
     provenance: dict[str, Any]  # commit, dirty, versions, hardware, device, precision, threads, data, weights
 
 

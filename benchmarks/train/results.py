@@ -138,12 +138,14 @@ def _relabel_row(row: dict[str, Any]) -> dict[str, Any]:
 def _timing(fitted: Fitted, images: int, seconds: float, device: torch.device) -> dict[str, float | None]:
     train = sum(row["train_seconds"] for row in fitted.history)
     evaluation = sum(row["evaluation_seconds"] for row in fitted.history)
+    loads = [row["load"] for row in fitted.history if row.get("load") is not None]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
         "seconds": max(seconds, train + evaluation),  # a resumed run counts its earlier epochs too
         "train_seconds": train,
         "evaluation_seconds": evaluation,
         "images_per_second": images * len(fitted.history) / train if train else None,
+        "load": float(np.median(loads)) if loads else None,
         "peak_memory_mib": peak,
         "peak_device_memory_mib": torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else None,
     }

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store import provenance
 from benchmarks.store.heartbeat import Progress
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train import checkpoint
@@ -99,6 +100,7 @@ class Trainer:
     def next_epoch(self, progress: Progress) -> EpochRow:
         """One epoch and all that follows it: evaluation, history, checkpoint."""
         row = self.train_epoch(self.state.epoch, progress)
+        row["load"] = provenance.load()
         self._evaluate(row)
         self.state.history.append(row)
         self.state.epoch += 1

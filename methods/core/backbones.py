@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from common.errors import UserError
 from common.registry import unknown
 from methods.core import timm_networks
+from methods.core.convolution import speed_up
 
 
 class _RunningStatisticsForOne:
@@ -50,6 +51,7 @@ class Backbone(nn.Module):
     def __init__(self, stages: OrderedDict[str, nn.Module], channels: int, image_size: int, expand_grey: bool) -> None:
         super().__init__()
         self.stages = nn.Sequential(stages)
+        speed_up(self.stages)
         first = 2 if "stem" in stages else 1  # a stem and its first residual stage count as one
         self.mixing_depths = (0, first, first + 1)
         self.expand_grey = expand_grey

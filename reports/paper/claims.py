@@ -171,8 +171,8 @@ OF_THE_PAPER: tuple[Claim, ...] = (
         where="abstract",
         grid={},
         comparisons=(Comparison("rul / baseline", Side("rul", "seconds"), Side("baseline", "seconds"), kind="ratio"),),
-        remark="Seconds of training an epoch. Runs that share a machine disturb each other: described, not tested; "
-        "docs/performance.md times both methods' steps in turn.",
+        remark="Seconds of training an epoch, of runs that had the machine to themselves, by its load in their records "
+        "(of all runs where no record has it). Described, not tested; docs/performance.md times the steps in turn.",
     ),
 )
 CLAIMS: tuple[Claim, ...] = (*OF_THE_PAPER, *QUESTIONS)

@@ -40,12 +40,13 @@ RUNS_CSV = {
     "released": "released",
 }
 # Always there, whatever the records hold, so that no consumer has to ask.
-_NUMBERS = tuple(column for column in RUNS_CSV.values() if "." in column)
+_NUMBERS = (*(column for column in RUNS_CSV.values() if "." in column), "timing.load")
+OTHERS = 0.5  # of a core: what may run beside a run that had the machine to itself
 _LABELS = (
     "run_id", "folder", "dataset", "method", "settings", "overrides", "config", "config_key", "noise", "noise_kind",
     "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "protocols", "pretrained",
     "image_size", "weights", "commit", "dirty", "processor", "data_notes", "method_note", "class_names", "device",
-    "finished", "resolved", "released", "parameters",
+    "finished", "resolved", "released", "parameters", "threads",
 )  # fmt: skip
 
 
@@ -145,6 +146,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "dirty": provenance.get("dirty"),
         "processor": provenance.get("processor"),
         "device": _device(provenance),
+        "threads": provenance.get("threads"),
         "data_notes": data_notes(provenance),
         "method_note": str(provenance.get("method_note") or ""),
         "class_names": tuple((provenance.get("data") or {}).get("classes") or ()),
@@ -222,8 +224,15 @@ def load(runs_roots: Sequence[Path], released: Sequence[Path] = ()) -> Loaded:
         frame[column] = pd.to_numeric(frame[column], errors="coerce") if column in frame else float("nan")
     frame["released"] = frame["released"].astype(bool)
     order = ["dataset", "noise", "noise_kind", "method", "settings", "recipe", "epochs", "seed", "run_id"]
+    frame["alone"] = _alone(frame)
     frame = frame.sort_values(order)
     return Loaded(frame.reset_index(drop=True), tuple(unreadable), tuple(conflicts), tuple(repeats))
+
+
+def _alone(frame: pd.DataFrame) -> pd.Series:
+    """Whether a run had the machine to itself, by its load; true where no record has one, as none did once."""
+    load = frame["timing.load"]
+    return (load <= frame["threads"].fillna(1).astype(float) + OTHERS) | load.isna().all()
 
 
 def _number(value: Any) -> float:

@@ -118,6 +118,8 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "surer": Measure("pairs whose gradient favours the surer image (%)", 2, _stored("surer")),
     "seconds": Measure(
-        "training seconds an epoch", 1, lambda row, _: row.get("timing.train_seconds", NAN) / row["epochs"]
+        "training seconds an epoch, alone on the machine",
+        1,
+        lambda row, _: row.get("timing.train_seconds", NAN) / row["epochs"] if row["alone"] else NAN,
     ),
 }

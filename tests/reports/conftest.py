@@ -44,6 +44,9 @@ def last_metrics(accuracy: float | None, uncertain: float = 0.02, free: float = 
     return values
 
 
+TIMING = {"seconds": 12.5, "evaluation_seconds": 2.5, "images_per_second": 900.0}
+
+
 def write(
     root: Path,
     method: str = "rul",
@@ -57,6 +60,7 @@ def write(
     kind: str = "symmetric",
     commit: str = "0123456789abcdef",
     seconds: float = 10.0,
+    load: float | None = None,
     **spec: Any,
 ) -> Path:
     """Write one finished run below `root`; returns its folder. noise: the share of wrong labels."""
@@ -76,7 +80,7 @@ def write(
         metrics=metrics or {"last": last_metrics(accuracy), "best_on_test": oracle, "best_on_validation": None},
         noise={"requested": noise, "realised": noise, "flipped": round(1000 * noise)},
         relabelling=[],
-        timing={"seconds": 12.5, "train_seconds": seconds, "evaluation_seconds": 2.5, "images_per_second": 900.0},
+        timing={**TIMING, "train_seconds": seconds, "load": load},
         provenance={"commit": commit, "dirty": False, "processor": "Test CPU", "device": "cpu", "parameters": 1000},
     )
     folder = Store(root).run(run)

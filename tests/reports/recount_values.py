@@ -42,7 +42,9 @@ def value(measure: str, folder: Path, record: dict[str, Any]) -> float | None:
     if measure == "precision":
         return 100 * record["relabelling"][-1]["relabel_precision"] if record["relabelling"] else None
     if measure == "seconds":
-        return float(record["timing"]["train_seconds"] / record["spec"]["recipe"]["epochs"])
+        load = record["timing"].get("load") or 0  # older ones count where no record of the folder has any
+        alone = load <= (record["provenance"].get("threads") or 1) + 0.5
+        return float(record["timing"]["train_seconds"] / record["spec"]["recipe"]["epochs"]) if alone else None
     arrays = arrays_of(folder)
     return None if arrays is None else FROM_ARRAYS[measure](arrays, record)
 

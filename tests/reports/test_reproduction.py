@@ -95,6 +95,25 @@ def test_outcomes_and_numbers_of_generated_records(runs: Path) -> None:
     assert not any(word in text for word in ("of no use", "deciding", "in favour", "p over seeds", "significant"))
 
 
+@pytest.mark.parametrize(
+    ("loads", "told"),
+    [
+        ((None, None), {0: 2.0, 1: 3.0}),  # of old records: all
+        ((3.0, None), {}),  # others disturbed the only ones that say so
+        ((1.2, None), {0: 2.0}),
+        ((1.2, 2.1), {0: 2.0}),
+        ((1.6, 2.0), {}),
+    ],
+)
+def test_cost_is_read_of_runs_that_had_the_machine_to_themselves(tmp_path: Path, loads: tuple, told: dict) -> None:
+    for seed, load_ in enumerate(loads):
+        for method, seconds in (("baseline", 10.0), ("rul", 10.0 * (seed + 2))):
+            write(tmp_path, method, "fer2013", 0.0, seed, recipe=OWN, seconds=seconds, load=load_)
+    (claim,) = (one for one in document(load([tmp_path])).entries if one.claim.number == 11)
+    found = [finding.estimate for part in claim.parts for finding in part.findings]
+    assert found == ([pytest.approx(np.median(list(told.values())))] if told else [])
+
+
 def test_the_document_stays_short_where_everything_is_tested(runs: Path) -> None:
     found = document(load([runs]))
     parts = found.entries[2].parts * 2  # nine findings, under two recipes

@@ -63,7 +63,7 @@ def test_a_run_leaves_a_whole_record(specs, do):
     assert record.metrics["best_on_test"]["accuracy"] >= last["accuracy"]
     assert record.metrics["best_on_validation"] is None
     assert record.noise["realised"] == pytest.approx(0.2, abs=1e-3)
-    assert record.timing["images_per_second"] > 0
+    assert record.timing["images_per_second"] > 0 and record.timing["load"] >= 0
     assert {"commit", "precision", "threads", "data", "device"} <= set(record.provenance)
     with open(folder.history) as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["1", "2"]
