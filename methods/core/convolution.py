@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 TILES = torch.cpu._is_amx_tile_supported()  # without them the product gains nothing
 LARGEST_MAP = 64  # pixels of the output; beyond it the gathered patches cost more than they save
@@ -49,7 +48,6 @@ class _Convolution(torch.autograd.Function):
         return F.conv2d(x, weight, None, stride, padding)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         of_x = of_weight = None

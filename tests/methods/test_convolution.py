@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -77,3 +79,20 @@ def test_float32_and_large_maps_are_torchs(dtype, size, monkeypatch):
     x = torch.randn(2, 2, size, size).to(dtype)
     assert torch.equal(conv(x), F.conv2d(x, conv.weight, padding=1))
     conv(x).sum().backward()
+
+
+def test_gradients_have_gradients(monkeypatch):
+    """A method of a user's may penalise gradients."""
+    monkeypatch.setattr(convolution, "TILES", True)
+    conv = nn.Conv2d(3, 4, 3, padding=1, bias=False)
+    x, direction = torch.randn(2, 3, 5, 5), torch.randn(2, 4, 5, 5)
+    found = []
+    for module in (conv, copy.deepcopy(conv)):
+        if module is conv:
+            speed_up(module)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            output = module(x)
+        (gradient,) = torch.autograd.grad((output.float().pow(2) * direction).sum(), module.weight, create_graph=True)
+        gradient.pow(2).sum().backward()
+        found.append(module.weight.grad)
+    assert (found[0] - found[1]).abs().max() <= 0.03 * found[1].abs().max()
