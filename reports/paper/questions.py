@@ -47,7 +47,10 @@ QUESTIONS: tuple[Claim, ...] = (
             less(RELABELS, "rul"),
         ),
         asked="here",
-        shown=(Side(RELABELS, "precision"),),
+        shown=(
+            Side(RELABELS, "precision"),
+            *(Side(arm, name) for name in ("auroc", "at_30") for arm in (RELABELS, "rul")),
+        ),
         remark="Right labels after training minus before, in points of the training set: the last epoch's precision "
         "hides what earlier epochs broke. The released code lacks relabelling, which is vital "
         f"({AUTHOR}, issue 4).",

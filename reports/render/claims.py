@@ -46,7 +46,7 @@ def paragraph(entry: ClaimResult) -> str:
     """A claim's words, what it is about, and why it is not tested where it is not."""
     parts = [quoted(entry.claim), entry.claim.remark]
     if not entry.parts:
-        parts.append("Not tested: there are no finished runs of it.")
+        parts.append("Not tested: no finished run has what it compares.")
     for part in entry.telling:
         if not part.allowed:
             parts.append(f"Not tested (recipe {part.recipe}).")

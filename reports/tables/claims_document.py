@@ -129,7 +129,7 @@ def _summary(entries: Sequence[ClaimResult]) -> Grid:
         for part in entry.telling or (None,):
             findings = part.findings if part is not None else ()
             ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
-            recipe = part.recipe if part is not None else "no runs"
+            recipe = part.recipe if part is not None else "none yet"
             rows.append((str(claim.number), words, paper_range(claim, findings), ours, told, recipe))
     return Grid(("", QUESTION, "paper", "ours [95 %]", "outcome", "recipe"), tuple(rows))
 
