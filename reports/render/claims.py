@@ -84,7 +84,7 @@ def details(entry: ClaimResult) -> Grid | None:
     rows = [
         (
             one.comparison.text, _cell(entry, part.recipe, place), part.recipe, f"{effect.error:.3f}",
-            f"{effect.freedom:.1f}", f"{effect.critical:.2f}", _p(effect.p), _p(one.agree),
+            f"{effect.freedom:.1f}", f"{effect.critical:.4f}", _p(effect.p), _p(one.agree),
         )
         for part in entry.parts
         for place, one in enumerate(part.findings)
