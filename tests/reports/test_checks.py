@@ -1,0 +1,88 @@
+"""docs/checks.md: each number of its tables is a released record's."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from reports.build import RELEASED
+from reports.runs.frame import load
+from tests.conftest import CHECKOUT
+
+TEXT = (CHECKOUT / "docs/checks.md").read_text(encoding="utf-8")
+LABELS = {"with": {"relabel.enabled": True}, "without": {}}
+READINGS = {
+    "log variance, KL summed": {},
+    "log sigma": {"parametrization": "log_sigma"},
+    "log variance, KL averaged": {"kl_reduction": "mean"},
+}
+LATER = {"8": {}, "13": {"relabel.epoch": 13}}
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The rows of the first table whose header begins so."""
+    table = TEXT[TEXT.index(f"| {heading} |") :].partition("\n\n")[0].splitlines()[2:]
+    return [[field.strip() for field in line.strip("| ").split("|")] for line in table]
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    runs = load([], [RELEASED]).runs
+    return runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact") & (runs["seed"] == 0)]
+
+
+@pytest.fixture
+def number(frame: pd.DataFrame):
+    def of(method: str, noise: float, settings: dict, column: str) -> float:
+        found = frame[(frame["method"] == method) & (frame["noise"].round(6) == noise)]
+        (value,) = found[[one == settings for one in found["overrides"]]][column]
+        return 100 * value
+
+    return of
+
+
+def same(printed: str, value: float) -> bool:
+    return f"{value:.{len(printed.partition('.')[2])}f}" == printed
+
+
+def test_what_relabelling_does(number) -> None:
+    for noise, *fields in rows("noise"):
+        ratio = int(noise.removesuffix(" %")) / 100
+        wanted = [
+            *(number("rul", ratio, LABELS[name], "last.accuracy") for name in ("without", "with")),
+            *(number("rul", ratio, LABELS[name], "last.error_auroc") for name in ("without", "with")),
+            number("rul", ratio, LABELS["with"], "last.label_accuracy_before"),
+            number("rul", ratio, LABELS["with"], "last.label_accuracy"),
+            number("scn", ratio, {}, "last.label_accuracy"),
+        ]
+        assert all(map(same, fields, wanted)), (noise, fields, wanted)
+
+
+def test_when_relabelling_begins(number) -> None:
+    for first, *fields in rows("first epoch"):
+        arms = {"rul": LATER[first] | LABELS["with"], "scn": LATER[first]}
+        wanted = [
+            number(name, 0.3, settings, f"last.{column}")
+            for column in ("accuracy", "label_accuracy")
+            for name, settings in arms.items()
+        ]
+        assert all(map(same, fields, wanted)), (first, fields, wanted)
+
+
+def test_readings_of_dul(number) -> None:
+    for reading, *fields in rows("reading"):
+        (settings,) = (settings for name, settings in READINGS.items() if reading.startswith(name))
+        columns = [(name, noise) for name in ("accuracy", "error_auroc") for noise in (0, 0.3)]
+        wanted = [number("dul", noise, settings, f"last.{name}") for name, noise in columns]
+        assert all(map(same, fields, wanted)), (reading, fields, wanted)
+
+
+def test_rates_are_those_of_the_tuning() -> None:
+    protocol = (CHECKOUT / "docs/protocol.md").read_text(encoding="utf-8")
+    stage = protocol[protocol.index("## fer2013, recipe compact, 15 of its 16 epochs") :]
+    order = TEXT[TEXT.index("with it the") :].partition(". The")[0]
+    for name, printed in re.findall(r"(CONF|baseline|DUL|RUL|SCN) (\d\d\.\d\d)", order):
+        row = re.search(rf"\| {name.lower()} \|(.*)\|", stage)[1]  # type: ignore[index]
+        assert printed == max(re.findall(r"(\d\d\.\d\d) \(", row)), name
