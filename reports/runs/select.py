@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.plan import recipe as recipes
 from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from reports.paper import numbers
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 # What has to be equal before numbers of two runs may stand in one column.
 SETUP = ("protocol", "recipe", "recipe_key", "weights")
+TIERS = ("none", "setting", "reproduction")  # what a recipe may say
 
 
 @dataclass(frozen=True)
@@ -100,13 +102,15 @@ def _of_arm(runs: pd.DataFrame, arm: Arm) -> pd.DataFrame:
     return runs.loc[np.array(keep, dtype=bool)]
 
 
-def weight(runs: pd.DataFrame) -> tuple[int, int]:
-    """What decides between sets of runs that may not be mixed: own runs first, released records after them."""
-    return int((~runs["released"]).sum()), len(runs)
+def weight(runs: pd.DataFrame) -> tuple[int, int, int]:
+    """What decides between sets of runs that may not be mixed: own runs first, then what their recipe may say (a
+    network that has converged before a demonstration), then how many there are."""
+    tier = max((TIERS.index(recipes.verdicts(name)) for name in set(runs["recipe"])), default=0)
+    return int((~runs["released"]).sum()), tier, len(runs)
 
 
 def largest(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """The group with the most own runs, then the most runs, then the one finished last, then the first by name."""
+    """The group with the most weight, then the one finished last, then the first by name."""
     groups = [group for _, group in runs.groupby(list(keys), dropna=False, sort=True)]
     return max(groups, key=lambda group: (*weight(group), max(group["finished"])))
 
@@ -117,7 +121,7 @@ def select(
     """Fill a suite's cells.
 
     A data set shows one set-up (protocol, recipe with every value, pretrained weights): that of the recipe asked for,
-    else the one with most finished runs of the suite, own runs before released records, then the newest. Released
+    else the one of most `weight` among the suite's, then the newest. Released
     records of that set-up fill its gaps. Without `datasets`: those of the suite that have finished runs; with only
     released ones the stand-in too, if somebody ran it; the stand-in alone if there is nothing else; else others that
     have runs; else all of the suite, as missing. Seeds beyond the suite's are used too: leaving finished runs out

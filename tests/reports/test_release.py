@@ -19,7 +19,7 @@ from reports.figures.features import POINTS, drawn_features
 from reports.release import TOLERANCE, release, rounded
 from reports.runs.frame import load
 from reports.runs.predictions import predictions, scores_of_run
-from tests.reports.conftest import RECIPE, RUL, fill_table1, write
+from tests.reports.conftest import OWN, RECIPE, RUL, fill_table1, write
 
 Writer = Callable[..., Path]
 
@@ -225,6 +225,16 @@ def test_own_runs_decide_the_set_up_and_data_sets(tmp_path: Path) -> None:
     assert "| 10 | scn | 50.00 | 1 of 3 |" in text and "released records" not in text.split("| noise")[0]
     assert "fer2013: released records of another set-up exist and are not used here" in text
     assert "| 10 | scn | 80.1" in table1(tmp_path, recipe="quick")
+
+
+def test_what_may_say_something_stands_before_a_demonstration_unless_that_is_ones_own(tmp_path: Path) -> None:
+    fill_table1(lambda **values: write(tmp_path / "released", **values), "fer2013")
+    write(tmp_path / "released", "scn", "fer2013", recipe=OWN, accuracy=0.5)
+    text = table1(tmp_path)
+    assert "| 10 | scn | 50.00 |" in text and "are not used here (recipe quick" in text
+    write(tmp_path / "runs", "scn", "fer2013", accuracy=0.4)
+    text = table1(tmp_path)
+    assert "| 10 | scn |" in text and "are not used here (recipe mine" in text
 
 
 def test_a_stand_in_of_ones_own_stays_in_sight(tmp_path: Path) -> None:
