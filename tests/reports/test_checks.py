@@ -1,4 +1,4 @@
-"""docs/checks.md: each number of its tables is a released record's."""
+"""docs/checks.md and README.md: each number of their tables is a released record's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ READINGS = {
 LATER = {"8": {}, "13": {"relabel.epoch": 13}}
 
 
-def rows(heading: str) -> list[list[str]]:
+def rows(heading: str, text: str = TEXT) -> list[list[str]]:
     """The rows of the first table whose header begins so."""
-    table = TEXT[TEXT.index(f"| {heading} |") :].partition("\n\n")[0].splitlines()[2:]
+    table = text[text.index(f"| {heading} |") :].partition("\n\n")[0].splitlines()[2:]
     return [[field.strip() for field in line.strip("| ").split("|")] for line in table]
 
 
@@ -86,3 +86,17 @@ def test_rates_are_those_of_the_tuning() -> None:
     for name, printed in re.findall(r"(CONF|baseline|DUL|RUL|SCN) (\d\d\.\d\d)", order):
         row = re.search(rf"\| {name.lower()} \|(.*)\|", stage)[1]  # type: ignore[index]
         assert printed == max(re.findall(r"(\d\d\.\d\d) \(", row)), name
+
+
+def test_the_readmes_first_table_of_real_data() -> None:
+    runs = load([], [RELEASED]).runs
+    runs = runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact")]
+    arms = [("baseline", {}), ("scn", {}), ("dul", {}), ("rul", {}), ("rul", LABELS["with"])]
+    found = rows("noise", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    assert [noise for noise, *_ in found] == ["10 %", "20 %", "30 %"]
+    for noise, *fields in found:
+        cell = runs[runs["noise"].round(6) == int(noise.removesuffix(" %")) / 100]
+        for field, (method, settings) in zip(fields, arms, strict=True):
+            mine = cell[(cell["method"] == method) & cell["overrides"].map(lambda one, own=settings: one == own)]
+            printed, seeds = field.rstrip(")").split(" (")
+            assert int(seeds) == len(mine) and same(printed, 100 * mine["last.accuracy"].mean()), (noise, method)
