@@ -42,7 +42,8 @@ class DUL(BranchedMethod):
     reference = "Chang et al., Data Uncertainty Learning in Face Recognition, CVPR 2020"
     note = (
         "by default its branch is log variance, as in both public implementations; the RUL paper's words, log sigma, "
-        "are dul.parametrization=log_sigma"
+        "are dul.parametrization=log_sigma; its KL is summed over D, where public implementations disagree "
+        "(dul.kl_reduction=mean)"
     )
 
     def embed(self, images: Tensor) -> tuple[Tensor, Tensor]:

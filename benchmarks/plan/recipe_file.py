@@ -13,7 +13,7 @@ from common.registry import unknown
 from datasets.registry import DATASETS
 
 TomlTable = dict[str, Any]
-Verdicts = Literal["reproduction", "setting", "none"]
+Verdicts = Literal["reproduction", "setting", "none"]  # the one that says most first
 METHODS = "methods"  # the key of the tables of single methods
 
 

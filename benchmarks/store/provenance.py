@@ -32,7 +32,7 @@ def _cpu_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def load() -> float | None:
+def load_average() -> float | None:
     """Processes of the whole machine that ran or waited, over a minute: whether others disturbed the clock."""
     try:
         return os.getloadavg()[0]

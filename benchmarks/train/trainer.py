@@ -100,7 +100,7 @@ class Trainer:
     def next_epoch(self, progress: Progress) -> EpochRow:
         """One epoch and all that follows it: evaluation, history, checkpoint."""
         row = self.train_epoch(self.state.epoch, progress)
-        row["load"] = provenance.load()
+        row["load"] = provenance.load_average()
         self._evaluate(row)
         self.state.history.append(row)
         self.state.epoch += 1

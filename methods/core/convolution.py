@@ -21,7 +21,8 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] -> [B, D, h, w]."""
-        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+        casts = torch.is_autocast_enabled("cpu") and x.dtype != torch.float64  # which autocast leaves alone
+        dtype = torch.get_autocast_dtype("cpu") if casts else x.dtype
         rows, columns = (-(-size // stride) for size, stride in zip(x.shape[2:], self.stride, strict=True))
         if not TILES or x.device.type != "cpu" or dtype != torch.bfloat16 or rows * columns > LARGEST_MAP:
             return super().forward(x)
@@ -57,8 +58,8 @@ class _Convolution(torch.autograd.Function):
                 gradient, x, weight, None, ctx.stride, ctx.padding, [1, 1], False, [0, 0], 1, wanted
             )[0]
         if ctx.needs_input_grad[1]:
-            (out, channels, height, width), (down, right) = weight.shape, ctx.padding
-            padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, right, right, down, down))
+            (out, channels, height, width), (rows, columns) = weight.shape, ctx.padding
+            padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, columns, columns, rows, rows))
             patches = padded.unfold(1, height, ctx.stride[0]).unfold(2, width, ctx.stride[1])  # [B, h, w, C, kh, kw]
             patches = patches.permute(0, 1, 2, 4, 5, 3).reshape(-1, height * width * channels)
             product = gradient.permute(0, 2, 3, 1).reshape(-1, out).t() @ patches

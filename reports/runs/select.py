@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from benchmarks.plan import recipe as recipes
+from benchmarks.plan.recipe_file import Verdicts
 from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from reports.paper import numbers
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # What has to be equal before numbers of two runs may stand in one column.
 SETUP = ("protocol", "recipe", "recipe_key", "weights")
-TIERS = ("none", "setting", "reproduction")  # what a recipe may say
+TIERS = get_args(Verdicts)  # what a recipe may say, the most first
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def _of_arm(runs: pd.DataFrame, arm: Arm) -> pd.DataFrame:
 def weight(runs: pd.DataFrame) -> tuple[int, int, int]:
     """What decides between sets of runs that may not be mixed: own runs first, then what their recipe may say (a
     network that has converged before a demonstration), then how many there are."""
-    tier = max((TIERS.index(recipes.verdicts(name)) for name in set(runs["recipe"])), default=0)
-    return int((~runs["released"]).sum()), tier, len(runs)
+    tier = min((TIERS.index(recipes.verdicts(name)) for name in set(runs["recipe"])), default=len(TIERS))
+    return int((~runs["released"]).sum()), -tier, len(runs)
 
 
 def largest(runs: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

@@ -163,7 +163,9 @@ def notes(
         yield from _own_against_free(dataset, mine)
         yield from map(Note, of_the_data(selection.runs(dataset)))
         yield from _oddities(dataset, mine)
-    told = selection.runs()[["method", "method_note"]].drop_duplicates().sort_values("method")
+    # Within a protocol notes differ in their words alone: the newest stands for all.
+    told = selection.runs().sort_values("finished").drop_duplicates(["method", "protocol"], keep="last")
+    told = told[["method", "method_note"]].drop_duplicates().sort_values("method")
     yield from (Note(f"{row.method}: {row.method_note}.") for row in told.itertuples() if row.method_note)
     yield from (Note(note) for note in selection.notes)
     yield from problems(loaded, set(selection.runs()["run_id"]))

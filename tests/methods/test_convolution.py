@@ -1,3 +1,5 @@
+"""Weight gradients of small maps as matrix products: the same values, and only where they are faster."""
+
 import copy
 
 import pytest
@@ -70,7 +72,7 @@ def test_other_convolutions_are_left_alone(kept):
     assert type(conv) is nn.Conv2d
 
 
-@pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.bfloat16, 9)])
+@pytest.mark.parametrize(("dtype", "size"), [(torch.float32, 4), (torch.float64, 4), (torch.bfloat16, 9)])
 def test_float32_and_large_maps_are_torchs(dtype, size, monkeypatch):
     monkeypatch.setattr(convolution, "TILES", True)
     monkeypatch.setattr(_Convolution, "apply", lambda *_: pytest.fail("a matrix product"))
@@ -79,6 +81,9 @@ def test_float32_and_large_maps_are_torchs(dtype, size, monkeypatch):
     x = torch.randn(2, 2, size, size).to(dtype)
     assert torch.equal(conv(x), F.conv2d(x, conv.weight, padding=1))
     conv(x).sum().backward()
+    if dtype == torch.float64:  # autocast leaves it alone
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert conv(x).dtype == dtype
 
 
 def test_gradients_have_gradients(monkeypatch):

@@ -201,6 +201,9 @@ def check(text: str, root: Path) -> int:
     raw = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))
     records = [(path.parent, json.loads(path.read_text())) for path in sorted(root.rglob("record.json"))]
     records = [(folder, one) for folder, one in records if one["spec"]["noise_seed"] is None]  # no ensemble's members
+    if any(one["timing"].get("load") is not None for _, one in records):  # then those that do not say are not alone
+        for _, one in records:
+            one["timing"]["load"] = one["timing"].get("load") or float("inf")
     every = list(tables(text))
     checked = 0
     for number, recipe, (head, *rows) in every:

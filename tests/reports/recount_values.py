@@ -42,7 +42,7 @@ def value(measure: str, folder: Path, record: dict[str, Any]) -> float | None:
     if measure == "precision":
         return 100 * record["relabelling"][-1]["relabel_precision"] if record["relabelling"] else None
     if measure == "seconds":
-        load = record["timing"].get("load") or 0  # older ones count where no record of the folder has any
+        load = record["timing"].get("load") or 0  # `recount.check` fills the gaps
         alone = load <= (record["provenance"].get("threads") or 1) + 0.5
         return float(record["timing"]["train_seconds"] / record["spec"]["recipe"]["epochs"]) if alone else None
     arrays = arrays_of(folder)

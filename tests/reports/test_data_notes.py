@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.build import RELEASED, make_tables
+from reports.build import RELEASED, build, make_tables
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import load
 from reports.tables.claims_document import document
@@ -60,3 +60,14 @@ def test_tables_say_it(tmp_path: Path) -> None:
         if not any("173 of the 35,887" in text for text in (*table.caption, *(note.text for note in table.notes)))
     ]
     assert not silent
+
+
+def test_of_a_methods_notes_the_newest_stands(tmp_path: Path) -> None:
+    for seed, note in enumerate(("older words", "newer words")):
+        path = write(tmp_path / "runs", "dul", "fer2013", seed=seed) / "record.json"
+        record = json.loads(path.read_text())
+        record["provenance"] |= {"method_note": note, "finished": f"2026-01-0{seed + 1}T00:00:00+00:00"}
+        path.write_text(json.dumps(record))
+    build(["table1"], [tmp_path / "runs"], tmp_path / "out", released=[])
+    text = (tmp_path / "out" / "table1.md").read_text(encoding="utf-8")
+    assert "dul: newer words." in text and "older words" not in text
