@@ -15,6 +15,7 @@ METHODS = Registry(
         "mix_output": ("methods.mix_output:MixOutput", "RUL ablation: mixes logits or probabilities, not features"),
         "loss_attention": ("methods.loss_attention:LossAttention", "RUL ablation: weights the losses, mixes nothing"),
         "dul_rul": ("methods.dul_rul:DULRUL", "DUL whose sigma is learned by RUL's add-up loss"),
+        "rul_head": ("methods.rul_head:RULHead", "control for RUL: cross-entropy behind its mu branch, no uncertainty"),
         "mc_dropout": ("methods.mc_dropout:MCDropout", "Monte Carlo dropout: several passes with dropout at test time"),
         "deep_ensemble": ("methods.deep_ensemble:DeepEnsemble", "mean prediction of several networks trained apart"),
         "mixup": ("methods.mixup:Mixup", "convex combinations of images and labels"),

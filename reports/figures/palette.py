@@ -34,6 +34,7 @@ METHODS = {
     "dul_rul": Style("#009e73"),
     "mix_output": Style("#56b4e9", DASHED),
     "loss_attention": Style("#882255", DASHED),
+    "rul_head": Style("#8a3800", LONG),
     "mixup": Style("#117733", DASH_DOT),
     "manifold_mixup": Style("#999933", DASHED),
     "mc_dropout": Style("#7a7a7a", DASH_DOT),

@@ -10,7 +10,10 @@ from benchmarks.plan.suite import Arm
 from reports.paper.comparison import Comparison, Side
 
 ARMS: Mapping[str, Arm] = {
-    **{name: Arm(method=name) for name in ("baseline", "scn", "dul", "conf", "rul", "loss_attention", "dul_rul")},
+    **{
+        name: Arm(method=name)
+        for name in ("baseline", "scn", "dul", "conf", "rul", "loss_attention", "dul_rul", "rul_head")
+    },
     "rul + relabelling": Arm(method="rul", set={"relabel.enabled": True}),
     "rul (released code)": Arm(method="rul", set={"variant": "released"}),
     "rul (any partner)": Arm(method="rul", set={"partner": "any"}),

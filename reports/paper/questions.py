@@ -97,4 +97,15 @@ QUESTIONS: tuple[Claim, ...] = (
         "the contrast between targets, nothing at K = 2. Mixing the same label has little or no effect on the "
         f"accuracy ({AUTHOR}, issue 6).",
     ),
+    Claim(
+        number=18,
+        title="What do uncertainty and mixing add to RUL's own head?",
+        quote="",
+        where="4.2 gives RUL a head of its own and does not say which the baseline has",
+        grid=grid_of((*FACES, *OTHERS), ("0", *NOISY)),
+        comparisons=(less("rul", "rul_head"), less("dul", "rul_head"), less("rul_head", "baseline")),
+        asked="here",
+        remark="rul_head is cross-entropy behind RUL's mu branch (dropout 0.4 and a layer to 64 features between two "
+        "normalisations) instead of behind the baseline's average pool: RUL without uncertainty and mixing. None relabels.",
+    ),
 )

@@ -139,6 +139,7 @@ CASES = {
     "loss_attention": ("loss_attention", {}, loss_attention, BRANCHES),
     "dul_rul": ("dul_rul", {}, dul_rul, BRANCHES),
     "dul_rul-log-sigma": ("dul_rul", {"parametrization": "log_sigma"}, lambda t: dul_rul(t, halves=1), BRANCHES),
+    "rul_head": ("rul_head", {}, lambda t: ce(linear(t, t.mu), LABELS).mean(), {"mu": "mu"}),
     "mc_dropout": ("mc_dropout", {}, mc_dropout, {"backbone": "backbone"}),
     "mixup": ("mixup", {}, mixup, {"pool": "pool"}),
     "manifold_mixup": ("manifold_mixup", {}, mixup, {"pool": "pool"}),
@@ -224,7 +225,7 @@ def test_predictions(make_batch):
     """What predict returns, from each method's own parts."""
     images = make_batch(size=5).images
     free = ("baseline", "mixup", "manifold_mixup", "eac")
-    for name in (*free, "scn", "conf", "dul", "rul", "mix_output", "loss_attention", "dul_rul"):
+    for name in (*free, "scn", "conf", "dul", "rul", "mix_output", "loss_attention", "dul_rul", "rul_head"):
         method = methods.create(name, K, "small", image_size=16, channels=1).double().eval()
         with torch.no_grad():
             answer = method.predict(images.double())
@@ -244,6 +245,9 @@ def test_predictions(make_batch):
                 mu = method.mu(maps).numpy()
                 np.testing.assert_allclose(answer.features.numpy(), mu)
                 np.testing.assert_allclose(logits, mu @ W.T + b)
+                if name == "rul_head":
+                    np.testing.assert_allclose(uncertainty, 1 - softmax(logits).max(axis=1))
+                    continue
                 output = method.log_sigma(maps).numpy() / (2 if name in ("dul", "dul_rul") else 1)
                 np.testing.assert_allclose(uncertainty, np.exp(output).mean(axis=1))
 
