@@ -106,6 +106,6 @@ QUESTIONS: tuple[Claim, ...] = (
         comparisons=(less("rul", "rul_head"), less("dul", "rul_head"), less("rul_head", "baseline")),
         asked="here",
         remark="rul_head is cross-entropy behind RUL's mu branch (dropout 0.4 and a layer to 64 features between two "
-        "normalisations) instead of behind the baseline's average pool: RUL without uncertainty and mixing. None relabels.",
+        "normalisations), where the baseline has an average pool: RUL without uncertainty and mixing. None relabels.",
     ),
 )

@@ -14,21 +14,21 @@ LINES = 150  # before the appendix
 ROWS = 3  # of a section's table at most, fewer where the lines would not do; the appendix has all
 
 HOW = (
-    "Every number is of the last epoch and is read from the stored records; none is chosen on the test set.",
-    "A comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
+    "Every number is of the last epoch and is read from the stored records; none is chosen on the test set. A "
+    "comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
     "One model for all cells of a comparison: method in cell, with the seed at random, one variance for all unless "
-    "they differ. Seeds of a cell share flipped labels, those of a method its first weights.",
-    "Intervals are 95 %, over seeds and, where predictions are stored, test images; they hold for all comparisons of "
-    "one measure in a claim together.",
+    "they differ. Seeds of a cell share flipped labels, those of a method its first weights. Intervals are 95 %, over "
+    "seeds and, where predictions are stored, test images; they hold for all comparisons of one measure in a claim "
+    "together.",
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
-    "undecided: neither, with the smallest difference that these runs find with 80 % power.",
+    "undecided: neither, with the smallest difference that these runs find with 80 % power. What cannot be below zero, "
+    "and times, are described and not tested.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
     "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
     "Where another has runs of a claim, one that says nothing stands in the appendix alone.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
     "stands –.",
     "Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself.",
-    "What cannot be below zero, and times, are described and not tested.",
     "What was looked at for a fault of ours where the released records do not show a claim: docs/checks.md.",
 )
 
@@ -123,7 +123,7 @@ def _body(whole: Document, rows: int) -> list[str]:
     lines += ["![What was tested, with intervals](figures/forest.png)", ""] if whole.forest else []
     lines += ["## How it was measured", *(f"- {escape_markdown(text)}" for text in introduction(whole)), ""]
     for asked, title in (("paper", "The paper's claims"), ("here", "What the paper does not show")):
-        lines += [f"## {title}", ""]
+        lines += [f"## {title}"]
         for entry in whole.entries:
             if entry.claim.asked == asked:
                 lines += [f"### {entry.claim.number}. {escape_markdown(entry.claim.title)}"]
