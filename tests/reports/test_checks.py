@@ -79,6 +79,16 @@ def test_readings_of_dul(number) -> None:
         assert all(map(same, fields, wanted)), (reading, fields, wanted)
 
 
+def test_what_the_head_does_by_itself(number) -> None:
+    methods = {"baseline": "baseline", "RUL's head alone": "rul_head", "RUL, no relabelling": "rul", "DUL": "dul"}
+    found = rows("method")
+    assert [name for name, *_ in found] == list(methods)
+    for name, *fields in found:
+        columns = ("last.accuracy", "last.free_accuracy_at_30")
+        wanted = [number(methods[name], 0.3, {}, column) for column in columns]
+        assert all(map(same, fields, wanted)), (name, fields, wanted)
+
+
 def test_rates_are_those_of_the_tuning() -> None:
     protocol = (CHECKOUT / "docs/protocol.md").read_text(encoding="utf-8")
     stage = protocol[protocol.index("## fer2013, recipe compact, 15 of its 16 epochs") :]
