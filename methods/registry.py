@@ -12,10 +12,19 @@ METHODS = Registry(
         "dul": ("methods.dul:DUL", "Data Uncertainty Learning: Gaussian embeddings with a KL term"),
         "conf": ("methods.conf:CONF", "learned confidence with label hints"),
         "rul": ("methods.rul:RUL", "Relative Uncertainty Learning: uncertainty-weighted feature mixing, add-up loss"),
-        "mix_output": ("methods.mix_output:MixOutput", "RUL ablation: mixes logits or probabilities, not features"),
-        "loss_attention": ("methods.loss_attention:LossAttention", "RUL ablation: weights the losses, mixes nothing"),
-        "dul_rul": ("methods.dul_rul:DULRUL", "DUL whose sigma is learned by RUL's add-up loss"),
-        "rul_head": ("methods.rul_head:RULHead", "control for RUL: cross-entropy behind its mu branch, no uncertainty"),
+        "mix_output": (
+            "methods.ablations.mix_output:MixOutput",
+            "RUL ablation: mixes logits or probabilities, not features",
+        ),
+        "loss_attention": (
+            "methods.ablations.loss_attention:LossAttention",
+            "RUL ablation: weights the losses, mixes nothing",
+        ),
+        "dul_rul": ("methods.ablations.dul_rul:DULRUL", "DUL whose sigma is learned by RUL's add-up loss"),
+        "rul_head": (
+            "methods.ablations.rul_head:RULHead",
+            "control for RUL: cross-entropy behind its mu branch, no uncertainty",
+        ),
         "mc_dropout": ("methods.mc_dropout:MCDropout", "Monte Carlo dropout: several passes with dropout at test time"),
         "deep_ensemble": ("methods.deep_ensemble:DeepEnsemble", "mean prediction of several networks trained apart"),
         "mixup": ("methods.mixup:Mixup", "convex combinations of images and labels"),

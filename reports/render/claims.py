@@ -27,8 +27,7 @@ HOW = (
     "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
     "Where another has runs of a claim, one that says nothing stands in the appendix alone.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
-    "stands –.",
-    "Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself.",
+    "stands –. Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself. "
     "What was looked at for a fault of ours where the released records do not show a claim: docs/checks.md.",
 )
 
