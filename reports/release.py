@@ -34,8 +34,9 @@ ROUNDED = (
     "test_logits", "test_uncertainty", "train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other",
 )  # fmt: skip
 BITS = (10, 13, 16)
-# Only figures of a single run read these, and they draw the lowest seed under the least noise.
-OF_FIGURES = ("test_features", "tsne_", "example_", "figure2_")
+# A claim compares the features of all seeds, under the least noise; figures of a single run draw the lowest seed there.
+FEATURES = ("test_features",)
+OF_FIGURES = ("tsne_", "example_", "figure2_")
 IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
 OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
 LARGEST_HISTORY = 16 * MIB
@@ -68,9 +69,9 @@ def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
     for path in (*folders.values(), *targets.values()):
         _no_links(path)
     new = [run_id for run_id in folders if not _there(folders[run_id], targets[run_id])]
-    drawn = _drawn([into, *runs])
+    looked_at = _looked_at([into, *runs])
     for run_id in new:
-        _copy(folders[run_id], targets[run_id], into, figures=run_id in drawn)
+        _copy(folders[run_id], targets[run_id], into, left_out=looked_at.get(run_id, FEATURES + OF_FIGURES))
     return list(_summary(runs, into, len(new), len(folders) - len(new)))
 
 
@@ -104,18 +105,19 @@ def _there(source: Path, target: Path) -> bool:
     raise UserError(f"release: {target} holds another record of {source}; remove it first if this one is to replace it")
 
 
-def _drawn(roots: Sequence[Path]) -> set[str]:
-    """The runs that figures of a single run draw: per data set under the least noise, of each group the lowest seed."""
+def _looked_at(roots: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """The runs under the least noise of their data set: what of their arrays is left out all the same."""
     first: dict[str, str] = {}
-    drawn = set()
+    found: dict[str, tuple[str, ...]] = {}
     for group in seed_groups(load(roots)):
         dataset, noise, _ = group.keys
         if first.setdefault(dataset, noise) == noise:
-            drawn.add(str(group.runs["run_id"].iloc[0]))
-    return drawn
+            lowest, *others = map(str, group.runs["run_id"])
+            found |= {lowest: (), **dict.fromkeys(others, OF_FIGURES)}
+    return found
 
 
-def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
+def _copy(source: Path, target: Path, root: Path, *, left_out: tuple[str, ...]) -> None:
     """Release one run: shared arrays, its own, history, and the record last."""
     files, copies = RunFolder(source), RunFolder(target)
     try:
@@ -127,7 +129,7 @@ def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
     for name, value in recorded:
         if name in found and isinstance(value, float) and not _near(found[name], value):
             raise UserError(f"release: {files.predictions} gives {name} {found[name]}, its record says {value}")
-    slim = _slim(arrays, found, figures=figures)
+    slim = _slim(arrays, found, left_out)
     shared = [f"{name}={_share(root, slim.pop(name))}" for name in COMMON if name in slim]
     _save(copies.predictions, slim | {SHARED: np.array(shared)})
     for original, copy in ((files.history, copies.history), (files.record, copies.record)):
@@ -141,13 +143,12 @@ def _copy(source: Path, target: Path, root: Path, *, figures: bool) -> None:
             file.write(content)
 
 
-def _slim(arrays: Arrays, numbers: Mapping[str, float], *, figures: bool) -> dict[str, np.ndarray]:
+def _slim(arrays: Arrays, numbers: Mapping[str, float], left_out: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The arrays without what no report reads, floats rounded as far as each number stays, labels in few bytes."""
-    kept = {name: array for name, array in arrays.items() if figures or not name.startswith(OF_FIGURES)}
-    kept = {name: array for name, array in kept.items() if name not in IMAGES}
+    kept = {name: array for name, array in arrays.items() if name not in IMAGES and not name.startswith(left_out)}
     if "test_features" in kept and "test_features_rows" not in kept:
         kept["test_features_rows"], kept["test_features"] = drawn_features(arrays)
-        if len(kept["test_features"]) > 3 * PERPLEXITY:
+        if not left_out and len(kept["test_features"]) > 3 * PERPLEXITY:
             kept["tsne_key"] = np.array(embedding_key(kept["test_features"]))
             kept["tsne_points"] = embed(kept["test_features"])
     if "train_flipped" in kept and not kept["train_flipped"].any():  # there is nothing for them to find
