@@ -103,7 +103,11 @@ QUESTIONS: tuple[Claim, ...] = (
         quote="",
         where="4.2 gives RUL a head of its own and does not say which the baseline has",
         grid=grid_of((*FACES, *OTHERS), ("0", *NOISY)),
-        comparisons=(less("rul", "rul_head"), less("dul", "rul_head"), less("rul_head", "baseline")),
+        comparisons=(
+            *(less("rul", "rul_head"), less("dul", "rul_head"), less("rul_head", "baseline")),
+            less("rul", "rul_head", "silhouette", "silhouette (·100)"),
+            less("rul", "rul_head", "centre", "uncertain images' distance to the centre", sign=-1),
+        ),
         asked="here",
         remark="rul_head is cross-entropy behind RUL's mu branch (dropout 0.4 and a layer to 64 features between two "
         "normalisations), where the baseline has an average pool: RUL without uncertainty and mixing. None relabels.",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from reports.build import RELEASED
 from reports.runs.frame import load
+from reports.runs.stored import stored
 from tests.conftest import CHECKOUT
 
 TEXT = (CHECKOUT / "docs/checks.md").read_text(encoding="utf-8")
@@ -18,6 +20,7 @@ READINGS = {
     "log sigma": {"parametrization": "log_sigma"},
     "log variance, KL averaged": {"kl_reduction": "mean"},
 }
+EPOCHS = 16  # of the recipe
 LATER = {"8": {}, "13": {"relabel.epoch": 13}}
 
 
@@ -30,13 +33,15 @@ def rows(heading: str, text: str = TEXT) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     runs = load([], [RELEASED]).runs
-    return runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact") & (runs["seed"] == 0)]
+    runs = runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact") & (runs["seed"] == 0)]
+    geometry = pd.DataFrame([stored(Path(folder)) for folder in runs["folder"]], runs.index)
+    return runs.join(geometry[["silhouette", "centre"]])
 
 
 @pytest.fixture
 def number(frame: pd.DataFrame):
-    def of(method: str, noise: float, settings: dict, column: str) -> float:
-        found = frame[(frame["method"] == method) & (frame["noise"].round(6) == noise)]
+    def of(method: str, noise: float, settings: dict, column: str, epochs: int = EPOCHS) -> float:
+        found = frame[(frame["method"] == method) & (frame["noise"].round(6) == noise) & (frame["epochs"] == epochs)]
         (value,) = found[[one == settings for one in found["overrides"]]][column]
         return 100 * value
 
@@ -85,8 +90,9 @@ def test_what_the_head_does_by_itself(number) -> None:
     assert [name for name, *_ in found] == list(methods)
     for name, *fields in found:
         columns = ("last.accuracy", "last.free_accuracy_at_30")
-        wanted = [number(methods[name], 0.3, {}, column) for column in columns]
-        assert all(map(same, fields, wanted)), (name, fields, wanted)
+        wanted = [number(methods[name], noise, {}, column) for column in columns for noise in (0, 0.3)]
+        wanted += [number(methods[name], 0, {}, column) / 100 for column in ("silhouette", "centre")]
+        assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (name, fields, wanted)
 
 
 def test_rates_are_those_of_the_tuning() -> None:
@@ -100,7 +106,7 @@ def test_rates_are_those_of_the_tuning() -> None:
 
 def test_the_readmes_first_table_of_real_data() -> None:
     runs = load([], [RELEASED]).runs
-    runs = runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact")]
+    runs = runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact") & (runs["epochs"] == EPOCHS)]
     arms = [("baseline", {}), ("scn", {}), ("dul", {}), ("rul", {}), ("rul", LABELS["with"])]
     found = rows("noise", (CHECKOUT / "README.md").read_text(encoding="utf-8"))
     assert [noise for noise, *_ in found] == ["0 %", "10 %", "20 %", "30 %"]
