@@ -161,9 +161,9 @@ OF_THE_PAPER: tuple[Claim, ...] = (
         ),
         shown=(*(Side(arm, "hard_auroc") for arm in ("conf", "baseline")), *(Side(a, "auroc") for a in LEARNED)),
         remark="The paper stretches RUL's values alone to [0, 1], so that they reach 1 by construction; here a run "
-        "whose values leave [0, 1] is stretched: RUL's always, DUL's where a sigma exceeds 1, so that DUL's share jumps "
-        "between seeds and the intervals are wide. No scale matters to the AUROC with which the uncertainty finds the "
-        "tenth of the images that annotators agree on least (FER+ votes).",
+        "whose values leave [0, 1] is stretched: RUL's always, DUL's where a sigma exceeds 1, so that DUL's share "
+        "jumps between seeds and the intervals are wide. No scale matters to the AUROC with which the uncertainty "
+        "finds the tenth of the images that annotators agree on least (FER+ votes).",
     ),
     Claim(
         number=11,

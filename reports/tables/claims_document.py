@@ -81,7 +81,8 @@ class Document:
 
 def document(loaded: Loaded) -> Document:
     """Evaluate every claim on all runs there are, each recipe by itself; stand-ins are no part of it."""
-    runs = _comparable(loaded.runs[~loaded.runs["dataset"].isin(list(STAND_INS))])
+    finished = loaded.runs[~loaded.runs["dataset"].isin(list(STAND_INS))]
+    runs = _comparable(finished)
     names = list(dict.fromkeys(runs["recipe"].value_counts(sort=True).index))
     values = {name: Values(loaded, runs[runs["recipe"] == name].to_dict("records"), ARMS) for name in names}
     entries = []
@@ -99,7 +100,8 @@ def document(loaded: Loaded) -> Document:
     tiers = {name: values[name].tiers for name in names}
     data = tuple(of_the_data(runs))
     lines = tuple(take_home(runs, tiers, found, data))
-    return Document(lines, (*evidence(runs), *still_rising(runs)), _summary(entries), tuple(entries), forest, data)
+    notes = (*evidence(runs), *_not_used(finished, runs), *still_rising(runs))
+    return Document(lines, notes, _summary(entries), tuple(entries), forest, data)
 
 
 def _part(claim: Claim, recipe: str, values: Values) -> RecipeResult | None:
@@ -148,6 +150,17 @@ def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
         setup = largest(group, SETUP)
         kept += [largest(group, ["config_key"]) for _, group in setup.groupby(["method", "settings"], sort=True)]
     return pd.concat(kept) if kept else runs
+
+
+def _not_used(finished: pd.DataFrame, used: pd.DataFrame) -> Iterator[str]:
+    """Which runs are not comparable with those of the document, so that nobody takes them for forgotten."""
+    rest = finished[~finished["run_id"].isin(used["run_id"])]
+    parts = [
+        f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])} ({len(group)} runs)"
+        for keys, group in rest.groupby(["dataset", *SETUP], dropna=False, sort=True)
+    ]
+    if parts:
+        yield f"Finished runs of another set-up than their recipe's others, in no comparison here: {'; '.join(parts)}."
 
 
 def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -76,6 +76,18 @@ def test_when_relabelling_begins(number) -> None:
         assert all(map(same, fields, wanted)), (first, fields, wanted)
 
 
+def test_how_long_the_schedule_is(number) -> None:
+    for schedule, *fields in rows("labels, epochs"):
+        labels, epochs = schedule.split(", ")
+        noise = 0 if labels == "clean" else int(labels.removesuffix(" %")) / 100
+        arms = [("baseline", "accuracy"), *(("rul", name) for name in ("accuracy", "accuracy_at_30", "error_auroc"))]
+        wanted = [number(method, noise, {}, f"last.{column}", int(epochs)) for method, column in arms]
+        assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (schedule, fields, wanted)
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    told = re.search(r"the baseline has (\S+) and RUL (\S+)\. ", readme)
+    assert ["clean, 32", *told.groups()] in [row[:3] for row in rows("labels, epochs")]  # type: ignore[union-attr]
+
+
 def test_readings_of_dul(number) -> None:
     for reading, *fields in rows("reading"):
         (settings,) = (settings for name, settings in READINGS.items() if reading.startswith(name))

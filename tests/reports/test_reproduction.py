@@ -210,6 +210,16 @@ def test_stand_ins_are_no_part_of_it_and_recipes_stand_apart(tmp_path: Path, run
     assert sorted(recipes_of(text, 1)) == ["mine", "other"] and "supported in all 6, in this setting" in text
 
 
+def test_runs_of_another_set_up_are_named_and_change_nothing(tmp_path: Path, runs: Path) -> None:
+    for seed in (0, 1):
+        write(
+            tmp_path / "longer", dataset="fer2013", recipe=OWN.model_copy(update={"epochs": 2 * OWN.epochs}), seed=seed
+        )
+    without, text = (markdown(document(load(roots))) for roots in ([runs], [runs, tmp_path / "longer"]))
+    (named,) = set(text.splitlines()) - set(without.splitlines())
+    assert f"{2 * OWN.epochs} epochs, " in named and "(2 runs)" in named and "in no comparison here" in named
+
+
 def recipes_of(text: str, claim: int) -> list[str]:
     """The last column of the claim's rows of the first table."""
     return [line.rsplit("|", 2)[1].strip() for line in text.splitlines() if line.startswith(f"| {claim} |")]
