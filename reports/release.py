@@ -27,7 +27,7 @@ from reports.runs.predictions import SHARED, Arrays, read_predictions, reversed_
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = (
     *("test_labels", "test_soft_labels", "train_clean", "train_given", "train_flipped", "train_labels_last"),
-    *("test_files", "train_files", "validation_files"),
+    *("test_files", "train_files"),
 )
 # Rounded to the fewest of these bits, of float32's 23, that leave each number that a report shows.
 ROUNDED = (
@@ -37,6 +37,7 @@ BITS = (10, 13, 16)
 # A claim compares the features of all seeds, under the least noise; figures of a single run draw the lowest seed there.
 FEATURES = ("test_features",)
 OF_FIGURES = ("tsne_", "example_", "figure2_")
+UNREAD = ("validation_",)  # a run keeps them for its user; the record has what reports say of that split
 IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
 OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
 LARGEST_HISTORY = 16 * MIB
@@ -145,7 +146,8 @@ def _copy(source: Path, target: Path, root: Path, *, left_out: tuple[str, ...]) 
 
 def _slim(arrays: Arrays, numbers: Mapping[str, float], left_out: tuple[str, ...]) -> dict[str, np.ndarray]:
     """The arrays without what no report reads, floats rounded as far as each number stays, labels in few bytes."""
-    kept = {name: array for name, array in arrays.items() if name not in IMAGES and not name.startswith(left_out)}
+    unread = (*UNREAD, *IMAGES, *left_out)
+    kept = {name: array for name, array in arrays.items() if not name.startswith(unread)}
     if "test_features" in kept and "test_features_rows" not in kept:
         kept["test_features_rows"], kept["test_features"] = drawn_features(arrays)
         if not left_out and len(kept["test_features"]) > 3 * PERPLEXITY:

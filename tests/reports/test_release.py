@@ -44,6 +44,7 @@ def arrays(seed: int = 0, size: int = POINTS + 100, trained: int = 600) -> dict[
         "train_free_uncertainty": draw.random(trained).astype(np.float32),
         "train_clean": clean, "train_given": np.where(flipped, (clean + 1) % 5, clean), "train_flipped": flipped,
         "train_labels_last": np.where(flipped, (clean + 1) % 5, clean),
+        "validation_logits": draw.normal(size=(50, 5)).astype(np.float32), "validation_labels": np.arange(50) % 5,
         "example_index": np.arange(4), "example_images": draw.integers(0, 255, (4, 8, 8, 1), dtype=np.uint8),
     }  # fmt: skip
 
@@ -81,6 +82,7 @@ def test_a_released_run_gives_the_same_numbers_from_fewer_bytes(tmp_path: Path) 
         assert (after["test_uncertainty"] != before["test_uncertainty"]).any()
         assert ("example_index" in after) is (seed == 0)
         assert not {"example_images", "figure2_images"} & set(after), "a data set's images are not ours to release"
+        assert not {"validation_logits", "validation_labels"} & set(after), "no report reads them"
         assert (copy / "predictions.npz").stat().st_size < 0.7 * (folder / "predictions.npz").stat().st_size
         assert ("tsne_points" in after) is (seed == 0)
         # The rows that a figure draws, the same as from the run itself, so that a claim can compare every seed's.
