@@ -163,3 +163,8 @@ def verdicts(name: str) -> recipe_file.Verdicts:
     if name not in RECIPES.names():
         return "setting"
     return RECIPES.validated(name, RecipeFile).verdicts
+
+
+def limits(name: str, dataset: str) -> str:
+    """What is known of a recipe that changes what its numbers on a data set mean: a sentence, or nothing."""
+    return RECIPES.validated(name, RecipeFile).limits.get(dataset, "") if name in RECIPES.names() else ""

@@ -21,7 +21,8 @@ class RecipeFile(BaseModel):
     """TomlTable of a recipe by data set. Its tables' names and keys are checked here, their values by `Recipe`.
 
     verdicts: what a number of such a run may say: whether the paper is reproduced, whether a claim holds in this
-    setting, or nothing. It is no part of a run's identity.
+    setting, or nothing. limits: by data set, what is known of this setting that changes what its numbers mean; it is
+    printed with them. Neither is part of a run's identity.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -30,13 +31,19 @@ class RecipeFile(BaseModel):
     title: str
     extends: str | None = None
     verdicts: Verdicts = "setting"
+    limits: dict[str, str] = Field(default_factory=dict)
     default: TomlTable = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_data_sets(self) -> Self:
         for name in self.__pydantic_extra__:
             if name not in DATASETS:
-                raise ValueError(str(unknown("table", f"[{name}]", ["extends", "verdicts", "default", *DATASETS])))
+                raise ValueError(
+                    str(unknown("table", f"[{name}]", ["extends", "verdicts", "limits", "default", *DATASETS]))
+                )
+        for name in self.limits:
+            if name not in DATASETS:
+                raise ValueError(str(unknown("key", f"limits.{name}", [f"limits.{one}" for one in DATASETS])))
         return self
 
     def table(self, dataset: str, method: str | None) -> TomlTable:

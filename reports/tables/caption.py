@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.plan import recipe as recipes
 from reports.paper import numbers
 from reports.paper.tables import DATASET_LABELS, STAND_INS, Definition
 from reports.runs.frame import Loaded
@@ -64,7 +65,9 @@ def caption(definition: Definition, selection: Selection, results: Sequence[Cell
         setup = selection.setups.get(dataset)
         told = {item.allows for item in results if item.dataset == dataset}
         if setup is not None and told & {"none", "setting"}:
-            yield f"{_label(dataset)}: {(NO_VERDICT if 'none' in told else SETTING).format(name=setup.recipe)}"
+            limits = "" if "none" in told else recipes.limits(setup.recipe, dataset)
+            words = (NO_VERDICT if "none" in told else SETTING).format(name=setup.recipe)
+            yield f"{_label(dataset)}: {words} {limits}".rstrip()
     if any(item.verdict and item.verdict != "not comparable" for item in results):
         yield AGAINST.format(margin=MARGIN)
     for dataset in selection.datasets:

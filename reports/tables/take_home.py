@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe_file import Verdicts
 from reports.paper.claim import Claim
 from reports.paper.tables import DATASET_LABELS
@@ -38,7 +39,7 @@ def take_home(
 
 
 def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -> str:
-    parts = []
+    parts, limits = [], []
     for recipe, by_dataset in tiers.items():
         for told in dict.fromkeys(by_dataset.values()):
             names = [name for name, own in by_dataset.items() if own == told]
@@ -47,7 +48,10 @@ def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -
             span = f"{epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"{epochs[0]}"
             data = " and ".join(DATASET_LABELS.get(name, name) for name in names)
             parts.append(f"{len(mine)} runs of recipe {recipe} on {data} ({span} epochs): {_SAYS[told]}")
-    return "; ".join(parts) + "."
+            if told == "setting":
+                known = ((name, recipes.limits(recipe, name)) for name in names)
+                limits += [f" {DATASET_LABELS.get(name, name)}: {limit}" for name, limit in known if limit]
+    return "; ".join(parts) + "." + "".join(limits)
 
 
 def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings) -> str:

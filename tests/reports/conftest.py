@@ -22,15 +22,29 @@ PAPER = RECIPE.model_copy(update={"name": "paper"})  # see `paper_recipe`
 
 
 @pytest.fixture
-def paper_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def recipe_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`recipe_file("mine", 'verdicts = "none"')`: the only recipe at hand, with the values of RECIPE and this head."""
+
+    def one(name: str, *head: str) -> None:
+        folder = tmp_path / "recipes"
+        folder.mkdir()
+        values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
+        lines = [
+            'title = "test"',
+            *head,
+            "[default]",
+            *(f"{key} = {json.dumps(value)}" for key, value in values.items()),
+        ]
+        (folder / f"{name}.toml").write_text("\n".join(lines), encoding="utf-8")
+        monkeypatch.setattr(recipes, "RECIPES", TomlFolder("recipe", folder))
+
+    return one
+
+
+@pytest.fixture
+def paper_recipe(recipe_file: Callable[..., None]) -> None:
     """A recipe file `paper` with the values that the records of PAPER were made with."""
-    folder = tmp_path / "recipes"
-    folder.mkdir()
-    values = RECIPE.model_dump(exclude={"name", "source"}, exclude_none=True, exclude_defaults=True)
-    lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]
-    head = ['title = "test"', 'verdicts = "reproduction"', "[default]"]
-    (folder / "paper.toml").write_text("\n".join([*head, *lines]), encoding="utf-8")
-    monkeypatch.setattr(recipes, "RECIPES", TomlFolder("recipe", folder))
+    recipe_file("paper", 'verdicts = "reproduction"')
 
 
 def last_metrics(accuracy: float | None, uncertain: float = 0.02, free: float = 0.03) -> dict[str, float | None]:

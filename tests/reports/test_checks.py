@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.plan import recipe
 from reports.build import RELEASED
 from reports.runs.frame import load
 from reports.runs.stored import stored
@@ -83,6 +84,10 @@ def test_how_long_the_schedule_is(number) -> None:
         arms = [("baseline", "accuracy"), *(("rul", name) for name in ("accuracy", "accuracy_at_30", "error_auroc"))]
         wanted = [number(method, noise, {}, f"last.{column}", int(epochs)) for method, column in arms]
         assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (schedule, fields, wanted)
+    baseline, rul = (
+        number(name, 0, {}, "last.accuracy", 32) - number(name, 0, {}, "last.accuracy") for name in ("baseline", "rul")
+    )
+    assert f"{rul:.1f} points on clean labels, the baseline {baseline:.1f}" in recipe.limits("compact", "fer2013")
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     told = re.search(r"the baseline has (\S+) and RUL (\S+)\. ", readme)
     assert ["clean, 32", *told.groups()] in [row[:3] for row in rows("labels, epochs")]  # type: ignore[union-attr]

@@ -14,6 +14,9 @@ import pytest
 from common.errors import UserError
 from datasets.augment.operations import Flip
 from reports.build import build, names
+from reports.render.claims import markdown
+from reports.runs.frame import load
+from reports.tables.claims_document import document
 from tests.reports.conftest import BASE, OWN, PAPER, RECIPE, RUL, fill_table1, last_metrics
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -73,6 +76,16 @@ def test_a_recipe_of_ones_own_has_marks_in_its_setting_and_no_difference(tmp_pat
     assert (row["control"], row["against_control_outcome"]) == ("baseline", "supported")
     assert float(row["against_control_low"]) < float(row["against_control"]) == pytest.approx(2.033333)
     assert (row["published"], row["difference"], row["verdict"]) == ("69.28", "", "not comparable")
+
+
+def test_what_is_known_of_a_recipe_stands_beside_its_numbers(tmp_path: Path, runs: Writer, recipe_file: Writer) -> None:
+    recipe_file("mine", 'limits.fer2013 = "Too short for rul."')
+    for dataset in ("fer2013", "rafdb"):
+        fill_table1(runs, dataset, recipe=OWN)
+    text, _ = make(tmp_path)
+    assert re.search(r"FER2013: The recipe mine .*in this setting\. Too short for rul\.\n", text)
+    assert text.count("Too short") == 1
+    assert "FER2013: Too short for rul." in markdown(document(load([tmp_path / "runs"]))).partition("| 1 |")[0]
 
 
 def test_real_data_push_the_stand_in_out(tmp_path: Path, runs: Writer) -> None:

@@ -54,6 +54,7 @@ WRONG = {
     "no title": (["--recipe", "{here}/untitled.toml"], "title"),
     "an unknown key": (["--recipe", "{here}/key.toml"], "epoch"),
     "a value out of range": (["--recipe", "{here}/range.toml"], "epochs"),
+    "a limit of no data set": (["--recipe", "{here}/limit.toml"], "limits.fer2103"),
     "extends itself": (["--recipe", "{here}/loop.toml"], "extends"),
 }
 FILES = {
@@ -62,6 +63,7 @@ FILES = {
     "untitled": 'extends = "quick"\n',
     "key": 'title = "a"\nextends = "quick"\n[default]\nepoch = 3\n',
     "range": 'title = "a"\nextends = "quick"\n[default]\nepochs = 0\n[faces]\nepochs = 0\n',
+    "limit": 'title = "a"\nextends = "quick"\nlimits.fer2103 = "short"\n',
     "loop": 'title = "a"\nextends = "{here}/loop.toml"\n',
 }
 
