@@ -70,9 +70,9 @@ def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
     for path in (*folders.values(), *targets.values()):
         _no_links(path)
     new = [run_id for run_id in folders if not _there(folders[run_id], targets[run_id])]
-    looked_at = _looked_at([into, *runs])
+    left_out = _left_out([into, *runs])
     for run_id in new:
-        _copy(folders[run_id], targets[run_id], into, left_out=looked_at.get(run_id, FEATURES + OF_FIGURES))
+        _copy(folders[run_id], targets[run_id], into, left_out=left_out.get(run_id, FEATURES + OF_FIGURES))
     return list(_summary(runs, into, len(new), len(folders) - len(new)))
 
 
@@ -106,8 +106,8 @@ def _there(source: Path, target: Path) -> bool:
     raise UserError(f"release: {target} holds another record of {source}; remove it first if this one is to replace it")
 
 
-def _looked_at(roots: Sequence[Path]) -> dict[str, tuple[str, ...]]:
-    """The runs under the least noise of their data set: what of their arrays is left out all the same."""
+def _left_out(roots: Sequence[Path]) -> dict[str, tuple[str, ...]]:
+    """What is left out of the runs under the least noise of their data set: nothing of each group's lowest seed."""
     first: dict[str, str] = {}
     found: dict[str, tuple[str, ...]] = {}
     for group in seed_groups(load(roots)):

@@ -41,9 +41,11 @@ class RecipeFile(BaseModel):
                 raise ValueError(
                     str(unknown("table", f"[{name}]", ["extends", "verdicts", "limits", "default", *DATASETS]))
                 )
-        for name in self.limits:
+        for name, sentence in self.limits.items():
             if name not in DATASETS:
                 raise ValueError(str(unknown("key", f"limits.{name}", [f"limits.{one}" for one in DATASETS])))
+            if not sentence.isprintable():
+                raise ValueError(f"limits.{name} must be one line, without control characters")
         return self
 
     def table(self, dataset: str, method: str | None) -> TomlTable:

@@ -156,11 +156,11 @@ def _not_used(finished: pd.DataFrame, used: pd.DataFrame) -> Iterator[str]:
     """Which runs are not comparable with those of the document, so that nobody takes them for forgotten."""
     rest = finished[~finished["run_id"].isin(used["run_id"])]
     parts = [
-        f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])} ({len(group)} runs)"
+        f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])}: {len(group)}"
         for keys, group in rest.groupby(["dataset", *SETUP], dropna=False, sort=True)
     ]
     if parts:
-        yield f"Finished runs of another set-up than their recipe's others, in no comparison here: {'; '.join(parts)}."
+        yield f"Finished runs in no comparison here, of another set-up or other defaults: {'; '.join(parts)}."
 
 
 def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
