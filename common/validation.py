@@ -28,4 +28,4 @@ class Problem:
         return cls(".".join(map(str, first["loc"])), reason, first["input"], first["type"] == "extra_forbidden")
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
+        return f"{self.place}: {self.reason}" if self.place else self.reason

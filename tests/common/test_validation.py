@@ -36,6 +36,10 @@ def test_a_validators_own_words_come_without_pydantics():
     assert problem({"gamma": 1}).reason == "a factor of one changes nothing"
 
 
+def test_of_a_whole_value_the_reason_stands_alone():
+    assert str(Problem("", "must be one line", {}, False)) == "must be one line"
+
+
 def test_an_unknown_key_is_told_apart_from_a_bad_value():
     found = problem({"gama": 0.5})
     assert found.unknown and found.place == "schedule.gama"

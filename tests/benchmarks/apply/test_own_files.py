@@ -55,7 +55,8 @@ WRONG = {
     "an unknown key": (["--recipe", "{here}/key.toml"], "epoch"),
     "a value out of range": (["--recipe", "{here}/range.toml"], "epochs"),
     "a limit of no data set": (["--recipe", "{here}/limit.toml"], "limits.fer2103"),
-    "a limit of two lines": (["--recipe", "{here}/lines.toml"], "limits.fer2013"),
+    "a limit of two lines": (["--recipe", "{here}/lines.toml"], "lines.toml': limits.fer2013"),
+    "limits that are no table": (["--recipe", "{here}/limits.toml"], "limits: must be a table"),
     "extends itself": (["--recipe", "{here}/loop.toml"], "extends"),
 }
 FILES = {
@@ -65,6 +66,7 @@ FILES = {
     "key": 'title = "a"\nextends = "quick"\n[default]\nepoch = 3\n',
     "range": 'title = "a"\nextends = "quick"\n[default]\nepochs = 0\n[faces]\nepochs = 0\n',
     "limit": 'title = "a"\nextends = "quick"\nlimits.fer2103 = "short"\n',
+    "limits": 'title = "a"\nextends = "quick"\nlimits = "all"\n',
     "lines": 'title = "a"\nextends = "quick"\nlimits.fer2013 = "short\\nlong"\n',
     "loop": 'title = "a"\nextends = "{here}/loop.toml"\n',
 }
