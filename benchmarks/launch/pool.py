@@ -82,6 +82,7 @@ class LocalPool:
                     if not job.process.is_alive():
                         self._end(slot)
                         queue.ended(job, outcome)
+                queue.settle(outcome)
                 watch([*(job.spec for job in self.running.values()), *queue.elsewhere()], outcome)
         finally:
             self.stop()

@@ -63,30 +63,41 @@ class RunQueue:
 
         Runs that have ended elsewhere in the meantime are counted.
         """
-        now = time.monotonic()
         for spec in startable(self.waiting.values(), running):
-            if now < self.held.get(spec.run_id, 0.0):
-                continue
-            self.held.pop(spec.run_id, None)
-            folder = self.store.run(spec)
-            taken, number = self.observer.look(folder.path)
-            if folder.done(self.context.redo.get(spec.run_id)):
-                folder.tidy()
-                outcome.done.append(spec)
-            elif taken:
-                self.held[spec.run_id] = now + max(lease.BEAT_SECONDS, 0.01 * len(self.held))
-                continue
-            elif self._failed(folder, spec):
-                outcome.fail(spec, folder.status().detail)
-            else:
+            if (number := self._look(spec, outcome)) is not None:
                 del self.waiting[spec.run_id]
                 return spec, number
-            del self.waiting[spec.run_id]
+        return None
+
+    def settle(self, outcome: RunsOutcome) -> None:
+        """Count the runs that others were at work on and have ended, also while there is no process for a next one."""
+        for run_id in [run_id for run_id in self.held if run_id in self.waiting]:
+            self._look(self.waiting[run_id], outcome)
+
+    def _look(self, spec: RunSpec, outcome: RunsOutcome) -> int | None:
+        """The lease to take a waiting run over from; None: others are at work on it, or it has ended and is counted."""
+        now = time.monotonic()
+        if now < self.held.get(spec.run_id, 0.0):
+            return None
+        self.held.pop(spec.run_id, None)
+        folder = self.store.run(spec)
+        taken, number = self.observer.look(folder.path)
+        if folder.done(self.context.redo.get(spec.run_id)):
+            folder.tidy()
+            outcome.done.append(spec)
+        elif taken:
+            self.held[spec.run_id] = now + max(lease.BEAT_SECONDS, 0.01 * len(self.held))
+            return None
+        elif self._failed(folder, spec):
+            outcome.fail(spec, folder.status().detail)
+        else:
+            return number
+        del self.waiting[spec.run_id]
         return None
 
     def elsewhere(self) -> list[RunSpec]:
         """The waiting runs that others are at work on."""
-        return [self.waiting[run_id] for run_id in self.held if run_id in self.waiting]
+        return [spec for run_id, spec in self.waiting.items() if run_id in self.held]
 
     def ended(self, job: Job, outcome: RunsOutcome) -> None:
         """Note the end of a run's process. The run is done when its record says so, whatever the exit code."""

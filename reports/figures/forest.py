@@ -1,5 +1,5 @@
-"""The forest plot: every tested comparison of the document of claims with its 95 % interval, the paper's number "
-"beside it."""
+"""The forest plot: every tested comparison of the document of claims with its 95 % interval, the paper's number beside
+it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def forest(document: Tested) -> Figure | None:
     axis.tick_params(axis="y", length=0)
     axis.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)  # a point matters, and some differences are of fifty
     reach = max(LINEAR, *(abs(one) for one in axis.get_xlim()))
-    ticks = [tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick <= reach]
+    ticks = [tick for tick in (1, 2, 5, 10, 20, 50) if tick <= reach]
     axis.set_xticks([*(-tick for tick in reversed(ticks)), 0, *ticks], minor=False)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:+g}".replace("-", "−") if value else "0")
     axis.xaxis.set_minor_locator(NullLocator())

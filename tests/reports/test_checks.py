@@ -32,7 +32,7 @@ def rows(heading: str, text: str = TEXT) -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    runs = load([], [RELEASED, CHECKOUT / "docs/checks"]).runs
+    runs = load([], [RELEASED, CHECKOUT / "docs/checks/longer"]).runs
     runs = runs[(runs["dataset"] == "fer2013") & (runs["recipe"] == "compact") & (runs["seed"] == 0)]
     geometry = pd.DataFrame([stored(Path(folder)) for folder in runs["folder"]], runs.index)
     return runs.join(geometry[["silhouette", "centre"]])

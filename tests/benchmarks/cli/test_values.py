@@ -1,8 +1,6 @@
 """Any text as a flag's value: the value, or one error that names it, at once."""
 
-import json
 from argparse import ArgumentTypeError
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,13 +9,9 @@ from hypothesis import strategies as st
 from bench import main
 from benchmarks.cli.options import parser
 from benchmarks.cli.values import MOST_SEEDS, filled, folder, jobs, parse_names, parse_noise, parse_seeds, path, whole
-from benchmarks.launch.run_queue import UNSAID, Job, RunQueue, RunsOutcome
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.plan.grid import parse_set
-from benchmarks.plan.paths import Sources
-from benchmarks.store import run_folder
 from benchmarks.store.runs import Store
-from benchmarks.train.context import RunContext
 from common.errors import UserError
 
 TEXT = st.text(max_size=30) | st.from_regex(r"[-0-9.,²eE: ]{0,12}") | st.binary(max_size=8).map(
@@ -96,18 +90,3 @@ def test_retry_leaves_out_what_it_cannot_do(specs, tmp_path, monkeypatch, capsys
     assert main(["retry"]) == 0
     text = capsys.readouterr().out
     assert "is left out" in text and words in text and "no run has failed" in text
-
-
-@pytest.mark.parametrize("free", [0, 2**40])
-def test_a_full_disk_is_named_as_the_reason(specs, tmp_path, monkeypatch, free):
-    (spec,) = specs("rul")
-    context = RunContext(runs=tmp_path / "runs", sources=Sources(tmp_path))
-    monkeypatch.setattr(run_folder.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free}))
-    queue, outcome = RunQueue([spec], context), RunsOutcome()
-    job = Job(spec, type("Process", (), {"exitcode": UNSAID})(), Store(context.runs).run(spec))
-    queue.ended(replace(job), outcome)
-    reason = outcome.reasons[spec.run_id]
-    assert "is the disk of the runs folder full" in reason
-    assert ("0 MiB free" in reason) is (free == 0)
-    said = json.loads(job.folder.failure.read_text())["message"]
-    assert ("0 MiB free" in said) is (free == 0)
