@@ -1,4 +1,4 @@
-"""docs/checks.md and README.md: each number of their tables is a released record's."""
+"""docs/checks.md and README.md: each number of their tables is a record's, a released one's or one in docs/checks."""
 
 from __future__ import annotations
 
@@ -99,6 +99,20 @@ def test_how_long_the_schedule_is(number) -> None:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
     longer = [row[1:3] for row in rows("labels, epochs") if row[0].endswith(", 32")]
     assert [list(one) for one in re.findall(r"the baseline has (\S+) and RUL (\S+) ", readme)] == longer
+
+
+def test_two_runs_on_another_processor() -> None:
+    again = load([CHECKOUT / "docs/checks/repeated"], [RELEASED])
+    assert not again.conflicts and len(again.repeats) == 2
+    released = load([], [RELEASED]).runs
+    for run, *fields in rows("run"):
+        method, seed = run.lower().split(", seed ")
+        (own,) = again.runs[(again.runs["method"] == method) & ~again.runs["released"]].to_dict("records")
+        (first,) = released[released["run_id"] == own["run_id"]].to_dict("records")
+        assert own["seed"] == int(seed) and "EPYC" in first["processor"] and "Xeon" in own["processor"]
+        columns = ("accuracy", "free_accuracy_at_30", "error_auroc")
+        wanted = [100 * one[f"last.{column}"] for column in columns for one in (first, own)]
+        assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (run, fields, wanted)
 
 
 def test_readings_of_dul(number) -> None:
