@@ -80,8 +80,10 @@ OF_THE_PAPER: tuple[Claim, ...] = (
         table="table5",
         shown=(Side("mix_output (probabilities)"), Side("loss_attention", "reversed_at_10")),
         remark="The paper's mix output (“mix the logits”) is RUL itself: with a linear classifier W and weights that "
-        "sum to one, u W f + (1 − u) W g = W (u f + (1 − u) g), so its 0.62 points are chance. Loss attention learns "
-        "a certainty; the appendix has its rejection in both directions.",
+        "sum to one, u W f + (1 − u) W g = W (u f + (1 − u) g), so its 0.62 points are chance. What loss "
+        "attention learns is a certainty, since its loss pushes down the weight of hard images; the comparison at 10 % "
+        "rejected reads it as an uncertainty, as of all methods, so that it says little of which network is better. "
+        "The appendix has its accuracy the other way round, too.",
     ),
     Claim(
         number=6,

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.plan import recipe
 from reports.build import RELEASED
 from reports.runs.frame import load
+from reports.runs.predictions import predictions, reversed_accuracy
 from reports.runs.stored import stored
 from tests.conftest import CHECKOUT
 
@@ -131,6 +132,19 @@ def test_what_the_head_does_by_itself(number) -> None:
         columns = ("last.accuracy", "last.free_accuracy_at_30")
         wanted = [number(methods[name], noise, {}, column) for column in columns for noise in (0, 0.3)]
         wanted += [number(methods[name], 0, {}, column) / 100 for column in ("silhouette", "centre")]
+        assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (name, fields, wanted)
+
+
+def test_which_way_round_an_uncertainty_is(number, frame) -> None:
+    methods = {"RUL": "rul", "loss attention": "loss_attention", "DUL": "dul", "DUL with RUL's mixing": "dul_rul"}
+    found = rows("uncertainty of")
+    assert [name for name, *_ in found] == list(methods)
+    clean = frame[(frame["noise"] == 0) & (frame["epochs"] == EPOCHS) & (frame["overrides"].map(len) == 0)]
+    for name, *fields in found:
+        (folder,) = clean[clean["method"] == methods[name]]["folder"]
+        columns = ("accuracy", "accuracy_at_10", "free_accuracy_at_10", "error_auroc")
+        wanted = [number(methods[name], 0, {}, f"last.{column}") for column in columns]
+        wanted.insert(2, 100 * reversed_accuracy(predictions(folder), 0.1))
         assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (name, fields, wanted)
 
 
