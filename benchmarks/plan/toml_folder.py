@@ -73,8 +73,8 @@ class TomlFolder:
             wrong = Problem.of(error)
             if wrong.unknown:
                 raise UserError(f"{self.kind} '{called}': {_unknown(wrong.place, model)}") from None
-            reason = str(wrong).replace("a valid dictionary", "a table")
-            raise UserError(f"{self.kind} '{called}': {printable(reason)}") from None
+            reason = printable(str(wrong)).replace("a valid dictionary", "a table").replace("a valid tuple", "a list")
+            raise UserError(f"{self.kind} '{called}': {reason}") from None
         except ValueError as error:
             raise UserError(f"{self.kind} '{called}': its name {error}") from None
 

@@ -100,6 +100,7 @@ def test_what_is_wrong_with_a_recipe_is_one_line(write, text, words):
         ('["faces"]', '["faces"]\nnoise = [nan]', ["noise.0"]),
         ('["faces"]', '["faces"]\nnoise = []', ["noise"]),
         ('["faces"]', '["faces"]\nseeds = [-1]', ["seeds.0"]),
+        ('["faces"]', '["faces"]\nseeds = 3', ["seeds: must be a list"]),
         ('["faces"]', '["faces"]\nseeds = [99999999999999999999]', ["seeds.0"]),
         ('["faces"]', '["faces"]\nseed = [1]', ["unknown key 'seed'", "seeds"]),
         ('title = "mine"', "", ["title"]),
