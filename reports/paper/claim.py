@@ -25,7 +25,10 @@ RELABELS = "rul + relabelling"
 ROWS: Mapping[str, Mapping[str, str]] = {
     "table1": {"baseline": "baseline", "scn": "scn", "dul": "dul", RELABELS: "rul"},
     "table2": {name: name for name in ("scn", "conf", "dul", "rul")},
-    "table5": {"mix_output (logits)": "mix_output", **{n: n for n in ("loss_attention", "rul", "dul", "dul_rul")}},
+    "table5": {
+        **{f"mix_output ({space})": "mix_output" for space in ("logits", "probabilities")},
+        **{name: name for name in ("loss_attention", "rul", "dul", "dul_rul")},
+    },
     "table6": {name: name for name in ("scn", "conf", "dul", "rul")},
 }
 
