@@ -71,7 +71,7 @@ class RunQueue:
 
     def settle(self, outcome: RunsOutcome) -> None:
         """Count the runs that others were at work on and have ended, also while there is no process for a next one."""
-        for run_id in [run_id for run_id in self.held if run_id in self.waiting]:
+        for run_id in list(self.held):
             self._look(self.waiting[run_id], outcome)
 
     def _look(self, spec: RunSpec, outcome: RunsOutcome) -> int | None:

@@ -114,6 +114,10 @@ def test_two_runs_on_another_processor() -> None:
         columns = ("accuracy", "free_accuracy_at_30", "error_auroc")
         wanted = [100 * one[f"last.{column}"] for column in columns for one in (first, own)]
         assert len(fields) == len(wanted) and all(map(same, fields, wanted)), (run, fields, wanted)
+    noisy = released[(released["recipe"] == "compact") & released["noise"].round(6).isin([0.1, 0.2])]
+    assert noisy["processor"].str.contains("Xeon").all()
+    means = noisy[noisy["overrides"].map(len) == 0].groupby(["noise", "method"])["last.accuracy"].mean().unstack()
+    assert (means["baseline"] > means["rul"]).all()
 
 
 def test_readings_of_dul(number) -> None:
