@@ -9,7 +9,7 @@ from common.errors import UserError
 
 
 def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """{"relabel.epoch": 2} -> {"relabel": {"epoch": 2}}. Raises UserError where a key and a part of it are given."""
+    """{"relabel.epoch": 2} -> {"relabel": {"epoch": 2}}. Raises UserError where a value is given to what has parts."""
     tree: dict[str, Any] = {}
     for key, value in flat.items():
         *path, leaf = key.split(".")
@@ -17,9 +17,10 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
         for part in path:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
-                raise UserError(f"setting '{key}' and its part '{part}' cannot both be given")
+                raise UserError(f"setting '{key.rpartition('.')[0]}' is a value: '{key}' cannot be given beside it")
         if leaf in node:
-            raise UserError(f"setting '{key}' and a part of it cannot both be given")
+            part = next(other for other in flat if other.startswith(f"{key}."))
+            raise UserError(f"setting '{key}' takes no value, since it has parts; give those, as {part}=VALUE")
         node[leaf] = value
     return tree
 

@@ -17,8 +17,9 @@ T = TypeVar("T", bound=type)
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """The error for a name that is not among `valid`, with the closest match first."""
     valid = sorted(valid)
-    close = difflib.get_close_matches(name, valid, n=1)
-    hint = f" (did you mean '{close[0]}'?)" if close else ""
+    spelt = {choice.casefold(): choice for choice in valid}
+    close = difflib.get_close_matches(name.casefold(), spelt, n=1)
+    hint = f" (did you mean '{spelt[close[0]]}'?)" if close else ""
     return UserError(f"unknown {kind} '{name}'{hint}; valid: {', '.join(valid)}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,15 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **values})
+
+    def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]  # of four overloads
+        """Refuse what is unknown in the verb's own parser: argparse leaves it to the topmost, which knows no flags."""
+        found, extras = super().parse_known_args(*given)
+        if extras:
+            close = get_close_matches(extras[0].partition("=")[0], self._option_string_actions, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(extras)}{hint}")
+        return found, extras
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""

@@ -18,6 +18,7 @@ from common import dotted
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json
 from common.text import printable
+from datasets.noise import named
 from datasets.registry import DATASETS
 from methods.core import backbones
 from methods.core.weights import IMAGENET, TIMM, check_weights, sha256
@@ -74,7 +75,9 @@ def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
     values: dict[str, Any] = {
         "arms": suite.arms,
         "datasets": datasets,
-        "noise": tuple(Noise(kind=suite.noise_kind, ratio=ratio) for ratio in suite.noise),
+        "noise": tuple(
+            Noise(kind=kind, ratio=ratio) for kind, ratio in (named(suite.noise_kind, asked) for asked in suite.noise)
+        ),
         "seeds": tuple(dict.fromkeys(seed for name in datasets for seed in suite.seeds_of(name))),
     }
     return Request(**{**values, **changes})

@@ -48,7 +48,16 @@ class Noise(BaseModel):
     ratio: float = Field(0.0, ge=0, lt=1)
 
     def __str__(self) -> str:
-        return f"{self.ratio:.2f}" if self.kind == "symmetric" else f"{self.kind}-{self.ratio:.2f}"
+        short = f"{self.ratio:.2f}"
+        return self._with_kind(short if float(short) == self.ratio else f"{self.ratio:g}")
+
+    @property
+    def folder(self) -> str:
+        """As a run's folder says it: two decimals, whatever the ratio (the id tells runs of 0.12 and 0.125 apart)."""
+        return self._with_kind(f"{self.ratio:.2f}")
+
+    def _with_kind(self, ratio: str) -> str:
+        return ratio if self.kind == "symmetric" else f"{self.kind}-{ratio}"
 
 
 class RunSpec(BaseModel):
@@ -88,7 +97,7 @@ class RunSpec(BaseModel):
 
     def path_of(self, run_id: str) -> PurePosixPath:
         """As `folder`, where the id is known already."""
-        return RunPath(self.dataset, self.method, str(self.noise), self.seed, run_id).relative
+        return RunPath(self.dataset, self.method, self.noise.folder, self.seed, run_id).relative
 
     def __str__(self) -> str:
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())

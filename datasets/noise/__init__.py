@@ -10,6 +10,7 @@ from datasets.noise.kinds import (
     check_noise,
     confusion,
     identity,
+    named,
     parse,
     symmetric,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "check_noise",
     "confusion",
     "identity",
+    "named",
     "parse",
     "symmetric",
 ]

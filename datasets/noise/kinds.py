@@ -142,7 +142,12 @@ def parse(text: str) -> tuple[str, float]:
         _kind_of(kind)
         raise UserError(f"noise '{text}': '{ratio}' is not a number; valid: {FORMS}") from None
     check_noise(kind, value)
-    return kind, value
+    return named(kind, value)
+
+
+def named(kind: str, ratio: float) -> tuple[str, float]:
+    """The one name of a noise: at ratio 0 every kind that has a ratio leaves the labels clean (`symmetric`, 0)."""
+    return (kind, ratio) if ratio or _kind_of(kind)[0].fixed else ("symmetric", 0.0)
 
 
 def identity(kind: str, root: Path) -> str:

@@ -108,6 +108,7 @@ VERBS = ("run", "status", "retry", "cancel", "report")
     ("arguments", "words"),
     [
         (["--methods", "rull"], ["rull", "did you mean 'rul'", "baseline"]),
+        (["--methods", "DUL"], ["DUL", "did you mean 'dul'"]),
         (["--datasets", "fer"], ["fer", "fer2013", "faces"]),
         (["--suite", "table9"], ["table9", "table1"]),
         (["--recipe", "slow"], ["slow", "paper", "quick", "compact"]),
@@ -126,9 +127,11 @@ VERBS = ("run", "status", "retry", "cancel", "report")
         (["--methods", ","], ["names nothing"]),
         (["--noise", " , "], ["names nothing"]),
         (["--seeds", ","], ["--seeds ,"]),
-        (["--seed", "5"], ["--seed"]),  # no abbreviation of --seeds
-        (["--method", "rul"], ["--method"]),
-        (["status", "--run", "x"], ["--run"]),
+        (["--seed", "5"], ["--seed 5", "did you mean --seeds?", "bench.py run --help"]),  # no abbreviation
+        (["--method", "rul"], ["--method", "did you mean --methods?"]),
+        (["status", "--run", "x"], ["--run", "did you mean --runs?", "bench.py status --help"]),
+        (["list", "table1"], ["table1", "bench.py list --help"]),
+        (["data", "check", "faces", "--nosie", "0"], ["did you mean --noise?", "bench.py data --help"]),
         (["--seeds", "²"], ["--seeds ²", "count"]),
         (["--seeds", "9" * 5000], ["--seeds 999", "count"]),
         (["--seeds", "99999999"], ["--seeds 99999999", "7,"]),

@@ -163,6 +163,8 @@ def test_relabelling_that_can_never_begin_is_remarked(specs, tmp_path):
         (("rul.vriant=released",), ["rul.vriant", "rul.variant"]),
         (("rul.dropout=2",), ["rul.dropout", "2"]),
         (("rul",), ["METHOD.KEY=VALUE"]),
+        (("rul.relabel=true", "rul.relabel.epoch=1"), ["'relabel'", "relabel.epoch=VALUE"]),
+        (("rul.dropout.rate=1", "rul.dropout=0.1"), ["'dropout'", "dropout.rate"]),
         (("conf.budget=0.1",), ["conf", "rul"]),
         (("recipe.lr=-1",), ["lr", "-1"]),
         (("recipe.learning_rate=1",), ["learning_rate"]),
@@ -185,6 +187,24 @@ def test_seeds_and_noise_as_users_write_them():
             parse_noise(bad)
     with pytest.raises(UserError, match="names nothing"):
         parse_noise(",")
+
+
+def test_no_noise_is_one_noise_whatever_it_is_called(tmp_path):
+    assert {*parse_noise("0,-0,asymmetric:0,asymmetric:-0.0,symmetric:0")} == {Noise()}
+    assert str(*parse_noise("asymmetric:-0")) == "0.00"  # no minus
+    assert [noise.kind for noise in parse_noise("human:worse,asymmetric:0.2")] == ["human:worse", "asymmetric"]
+    arms = (Arm(method="baseline"),)
+    own = suite.Suite(name="own", title="t", datasets=("digits",), noise_kind="asymmetric", noise=(0, 0.4), arms=arms)
+    request = plan.from_suite(own, tmp_path, recipe="quick")
+    assert [str(noise) for noise in request.noise] == ["0.00", "asymmetric-0.40"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said", "folder"), [(0.3, "0.30", "0.30"), (0.125, "0.125", "0.12"), (0.001, "0.001", "0.00")]
+)
+def test_a_noise_is_said_in_full_and_its_folder_keeps_its_name(specs, ratio, said, folder):
+    (spec,) = specs("rul", noise=(ratio,))
+    assert f"noise {said} seed" in str(spec) and spec.folder.parts[2] == f"noise-{folder}"
 
 
 def test_values_of_set_are_json_or_strings():
