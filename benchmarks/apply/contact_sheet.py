@@ -67,7 +67,7 @@ def write(path: Path, predictions: Predictions, reject: float | None = None, by:
         "rejected": int(rejected.sum()),
         "unreadable": [f"{reason}" for reason in predictions.unreadable.values()],
     }
-    with atomic_write(path) as file:
+    with atomic_write(path, keep=True) as file:
         file.write(_page(tiles, about))
     return len(tiles)
 

@@ -93,5 +93,5 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """A table with a head, whole or not at all. Text that a spreadsheet would take for a formula gets a ' before it."""
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
     safe = table.assign(**{name: table[name].map(spreadsheet_cell) for name in texts})
-    with atomic_write(path) as file:
+    with atomic_write(path, keep=True) as file:
         safe.to_csv(file, index=False, lineterminator="\n")

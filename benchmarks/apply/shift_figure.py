@@ -31,6 +31,6 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
     axes[1][0].set_ylabel("AUROC of errors (%)")
     axes[1][-1].legend()
     figure.suptitle(title)
-    with atomic_write(path, "wb") as file:
+    with atomic_write(path, "wb", keep=True) as file:
         figure.savefig(file, format="png", dpi=120)
     plt.close(figure)

@@ -108,7 +108,7 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
         text += f"; {int(noisy.mask.sum()):,} of {len(noisy.mask):,} labels flipped ({noisy.ratio:.2%}), framed red"
     picture = draw(splits.train, noisy)
     try:
-        with atomic_write(out, "wb") as file:
+        with atomic_write(out, "wb", keep=True) as file:
             picture.save(file, FORMATS[out.suffix.lower()])
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written ({error.strerror})") from None

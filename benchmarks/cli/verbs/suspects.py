@@ -109,7 +109,7 @@ def _write(flags: argparse.Namespace, every: Sequence[Suspects]) -> None:
         if flags.cleanlab:
             frame["cleanlab"] = cleanlab_issues(found)[found.order]
         write_csv(out / f"{found.method}.csv", frame)
-        with atomic_write(out / f"{found.method}.png", "wb") as file:
+        with atomic_write(out / f"{found.method}.png", "wb", keep=True) as file:
             picture.draw(found).save(file, "PNG")
         print(f"written: {out / found.method}.csv, .png ({time.perf_counter() - started:.1f} s)")
         summary += [{"method": found.method, **row} for row in found.quality()]

@@ -98,6 +98,8 @@ def test_the_command_line(digits_runs, tmp_path, capsys, monkeypatch):
     other = pd.read_csv(tmp_path / "e/other-data.csv")
     assert list(other["dataset"]) == ["faces"] and other["own_auroc"].between(0, 1).all()
     assert Image.open(tmp_path / "e/corrupted.png").size[0] > 1000
+    assert main(["evaluate", run, "--on", "digits", "--out", "e"]) == 0  # of another data set: the first one's is kept
+    assert list(pd.read_csv(tmp_path / "e/other-data.csv.aside-1")["dataset"]) == ["faces"]
 
 
 WRONG = {

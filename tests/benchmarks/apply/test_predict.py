@@ -125,6 +125,7 @@ def test_the_command_line(bench, digits_runs, digit_images, tmp_path):
     finally:
         (digit_images / "bad.png").unlink()
     assert result.returncode == 1 and "bad.png: cannot be decoded (the file is empty)" in result.stderr
+    assert "bad.png" not in (tmp_path / "predictions.csv.aside-1").read_text()
 
 
 WRONG = {

@@ -204,6 +204,9 @@ def test_data_verbs(tmp_path, monkeypatch, capsys):
     assert "fer2013" in capsys.readouterr().out
     assert main(["data", "check", "digits"]) == 0
     assert main(["data", "show", "digits", "--noise", "0.3"]) == 0 and (tmp_path / "digits.png").stat().st_size > 1000
+    (tmp_path / "mine.png").write_text("a photograph")
+    assert main(["data", "show", "digits", "--out", "mine.png"]) == 0
+    assert (tmp_path / "mine.png.aside-1").read_text() == "a photograph"
     assert main(["data", "check"]) == 2 and "NAME is missing" in capsys.readouterr().err
 
 

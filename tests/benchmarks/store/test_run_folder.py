@@ -193,3 +193,14 @@ def test_atomic_write_leaves_the_old_file_when_the_writer_fails(tmp_path):
         file.write("new, half")
         raise RuntimeError
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_atomic_write_keeps_what_somebody_has_there(tmp_path, caplog):
+    path = tmp_path / "table.csv"
+    for text in ("mine", "ours", "ours", "theirs"):
+        with atomic_write(path, keep=True) as file:
+            file.write(text)
+    kept = {name.name: name.read_text() for name in tmp_path.iterdir()}
+    assert kept == {"table.csv": "theirs", "table.csv.aside-1": "mine", "table.csv.aside-2": "ours"}
+    first, second = (record.message for record in caplog.records)
+    assert first.endswith("kept as table.csv.aside-1") and second.endswith("kept as table.csv.aside-2")
