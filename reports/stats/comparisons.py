@@ -154,9 +154,9 @@ def _group(
     effects = simultaneous(model, [family[place] for place in tested])
     for place, effect in zip(tested, effects, strict=True):
         finding = found[place]
-        ruling = rule(effect, sign=finding.comparison.sign)
+        ruling = rule(effect, finding.runs, sign=finding.comparison.sign)
         same = None
-        if finding.paper is not None and values.tiers[finding.cell.dataset] == "reproduction":
+        if finding.paper is not None and finding.runs > 1 and values.tiers[finding.cell.dataset] == "reproduction":
             same = equivalence(model.effect(family[place], images=False), finding.paper)
         alike = [other.cell for other in found if other.comparison == finding.comparison]
         agree = _agree(finding.comparison, model, alike)

@@ -126,8 +126,9 @@ class Marks:
 
 
 def marks(model: Model, cell: Hashable, pairs: Mapping[Pair, Effect] | None = None) -> Marks | None:
-    """The best of a cell by Tukey's intervals; None where there is nothing to tell apart, or no error to do it with."""
-    arms = model.arms(cell)
+    """The best of a cell's arms with several seeds, by Tukey's intervals; None where there are no two of them, or no
+    error to tell them apart with."""
+    arms = [arm for arm in model.arms(cell) if model.runs[arm, cell] > 1]
     pairs = tukey(model, cell) if pairs is None else pairs
     if len(arms) < 2 or any(effect.low is None for effect in pairs.values()):
         return None

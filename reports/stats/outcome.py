@@ -25,7 +25,7 @@ Outcome = Literal["supported", "opposed", "equivalent", "undecided"]
 @dataclass(frozen=True)
 class Ruling:
     """An effect's outcome. detectable: of an undecided one, the smallest true difference that these runs find with 80 %
-    power; None where it is decided, or where no seed was repeated."""
+    power; None where it is decided, or rests on one seed."""
 
     outcome: Outcome
     effect: Effect
@@ -33,15 +33,17 @@ class Ruling:
     detectable: float | None = None
 
 
-def rule(effect: Effect, *, sign: int = 1, margin: float = MARGIN) -> Ruling:
+def rule(effect: Effect, runs: int, *, sign: int = 1, margin: float = MARGIN) -> Ruling:
     """The outcome of an effect that is claimed to be above zero, or below where `sign` is -1.
 
     equivalent: the interval lies within the margin, on one side of zero or not; else supported or opposed: it excludes
-    zero; else undecided. Raises UserError where the margin is not above zero.
+    zero; else undecided. runs: of the side with fewest; one is not enough to decide, though the model knows from other
+    cells how much seeds differ: that this cell's do as much nothing shows. Raises UserError where the margin is not
+    above zero.
     """
     _positive(margin)
     low, high = effect.low, effect.high
-    if low is None or high is None:
+    if low is None or high is None or runs < 2:
         return Ruling("undecided", effect, margin)
     if -margin < low and high < margin:
         return Ruling("equivalent", effect, margin)

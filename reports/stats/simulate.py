@@ -111,7 +111,10 @@ def tables(design: Design, count: int, differences: Sequence[float] = (1, 2, 3),
             tally("false: any of a column's pairs (Tukey)", any(map(found, column.values())))
             tally("false: any against one arm (Dunnett)", any(map(found, control.values())))
             tally("false: one comparison", found(single))
-            tally("false: equivalent, true difference 1 point", rule(_moved(single, 1.0)).outcome == "equivalent")
+            tally(
+                "false: equivalent, true difference 1 point",
+                rule(_moved(single, 1.0), design.seeds).outcome == "equivalent",
+            )
             tally("false: TOST, true difference 1 point", equivalence(_moved(single, 1.0)).outcome == "equivalent")
             for size in differences:
                 tally(f"power, {size:g} points: Tukey", found(column["arm 0", "arm 1"], size))

@@ -48,7 +48,7 @@ def model_of(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, Resampl
     """
     runs = {key: run for key, run in runs.items() if isfinite(run.number)}
     model = fit(Observed(*key, run.number) for key, run in runs.items())
-    if not terms or not all(count > 1 for count in model.runs.values()):
+    if not terms:
         return model
     datasets = dict.fromkeys(key[2][0] for key in runs)  # type: ignore[index]
     try:

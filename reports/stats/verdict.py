@@ -39,12 +39,12 @@ def _different(used: Recipe, wanted: Recipe) -> list[str]:
     return [field for field in fields if getattr(used, field) != getattr(wanted, field)]
 
 
-def verdict(measured: Effect, published: PaperNumber, margin: float = MARGIN) -> str:
+def verdict(measured: Effect, runs: int, published: PaperNumber, margin: float = MARGIN) -> str:
     """ "reproduced" (equal to within the margin, by two one-sided tests), "above", "below", "undecided";
-    "one seed" where there is no error to test with. measured: a mean without the images' part, since the paper's test
+    "one seed" where a single run is all there is. measured: a mean without the images' part, since the paper's test
     set is the same.
     """
-    if measured.error is None:
+    if measured.error is None or runs < 2:
         return "one seed"
     error = 0.0 if published.sd is None else published.sd / published.runs**0.5
     found = equivalence(measured, published.mean, published_error=error, margin=margin)

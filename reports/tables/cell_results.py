@@ -211,12 +211,13 @@ def _judged(definition: Definition, part: Measured, rate: int) -> list[CellResul
         against = dunnett(model, column, control) if control and len(arms) > 1 else {}
         for item in mine:
             mark = best.of(item.arm) if best is not None else ""
-            ruling = rule(against[item.arm]) if item.arm in against else None
+            fewest = min(item.own.n, model.runs.get((control, column), 0))
+            ruling = rule(against[item.arm], fewest) if item.arm in against else None
             told = ""
             if item.published is not None and item.own.n:
                 told = "not comparable"
                 if item.allows == "reproduction" and not item.reason:
-                    told = verdict(model.mean(item.arm, column, images=False), item.published)
+                    told = verdict(model.mean(item.arm, column, images=False), item.own.n, item.published)
             result.append(replace(item, mark=mark, control=control if ruling else "", against=ruling, verdict=told))
     return _with_free(result, _runs(part, rate, "last.free_"), rate) if rate and definition.free_score else result
 
@@ -231,7 +232,7 @@ def _with_free(items: Sequence[CellResult], gaps: Mapping[RunKey, RunValue], rat
         zip(model.points, simultaneous(model, [{point: 1.0} for point in model.points]), strict=True)
     )
     found = ((item, effects.get((item.arm, (item.dataset, item.noise)))) for item in items)
-    return [replace(item, own_less_free=None if effect is None else rule(effect)) for item, effect in found]
+    return [replace(item, own_less_free=None if effect is None else rule(effect, item.own.n)) for item, effect in found]
 
 
 def undefined(item: CellResult) -> int:

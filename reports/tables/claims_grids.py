@@ -83,8 +83,7 @@ def effect_text(one: Finding) -> str:
 
 
 def outcome_text(one: Finding) -> str:
-    """The outcome; of an undecided one the smallest difference that would be found, of the paper's recipe its "
-    "number."""
+    """The outcome, with what would be found where it is undecided, and what the paper's recipe says of the number."""
     if one.comparison.settled:
         return f"not tested: {one.comparison.settled}"
     text: str = one.outcome

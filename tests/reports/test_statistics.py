@@ -51,7 +51,8 @@ def test_a_number_is_reproduced_where_it_is_equal_within_the_margin(
     mean: float, error: float | None, published: PaperNumber, wanted: str
 ) -> None:
     effect = Effect(mean, error, None if error is None else 10.0)
-    assert verdict(effect, published) == ("below" if wanted == "different" else wanted)
+    assert verdict(effect, 3, published) == ("below" if wanted == "different" else wanted)
+    assert verdict(effect, 1, published) == "one seed"
     if error is not None and published.sd is None:  # the 90 % interval by scipy, held against the margin
         low, high = stats.t.interval(0.9, 10, loc=mean - published.mean, scale=error)
         assert bool(max(abs(low), abs(high)) < 1) is (wanted == "reproduced")

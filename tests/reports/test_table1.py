@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,18 @@ def test_one_seed_has_no_deviation_no_interval_and_no_mark(tmp_path: Path, runs:
     row = found["fer2013", "10", "0", "rul"]
     assert (row["mean"], row["sd"], row["low"], row["significance"], row["verdict"]) == ("86", "", "", "", "one seed")
     assert "**" not in text and "rest on one seed" in text
+
+
+def test_an_arm_with_one_seed_is_measured_and_not_judged(tmp_path: Path, runs: Writer, paper_recipe: None) -> None:
+    fill_table1(runs, "fer2013", recipe=PAPER)
+    for extra in (tmp_path / "runs").glob("*/scn/noise-0.10/seed-[12]-*"):
+        shutil.rmtree(extra)
+    text, found = make(tmp_path)
+    row, other = (found["fer2013", "10", "0", arm] for arm in ("scn", "dul"))
+    assert row["verdict"] == "one seed" != other["verdict"]
+    told = [(one["against_control_outcome"], one["against_control"] != "") for one in (row, other)]
+    assert told == [("undecided", True), ("supported", True)] and row["significance"] == ""
+    assert "1 cell(s) rest on one seed" in text and "(one seed)" in text
 
 
 def test_constant_metrics_are_said_and_not_called_best(tmp_path: Path, runs: Writer) -> None:

@@ -189,3 +189,20 @@ def test_draws_are_kept_and_those_of_other_images_refused(monkeypatch, tmp_path)
     other = {**judged, next(iter(judged)): sample(79)}
     with pytest.raises(UserError, match="one test set"):
         table_model._draws(runs, other, term)
+
+
+def test_a_cell_with_one_seed_takes_the_images_chance_from_no_other(monkeypatch, tmp_path):
+    judged = {(arm, cell, ("data", seed)): run for (arm, cell, seed), run in runs_of(cells=("c", "d")).items()}
+    judged = {key: run for key, run in judged.items() if key[1] == "c" or key[2] == ("data", 0)}
+    folders = {tmp_path / str(number): run for number, run in enumerate(judged.values())}
+    monkeypatch.setattr(table_model, "_known", {})
+    monkeypatch.setattr(table_model, "_changed", lambda folder: 0)
+    monkeypatch.setattr(table_model, "_judged", lambda folder, score: folders[folder])
+    runs = {
+        key: table_model.RunValue(100 * run.correct.mean(), folder)
+        for (key, run), folder in zip(judged.items(), folders, strict=True)
+    }
+    model = table_model.model_of(runs, [(1, table_model.ResampledRuns(Accuracy()))])
+    for cell in ("c", "d"):
+        whole, seeds = (model.difference("a", "b", cell, images=images).error for images in (True, False))
+        assert whole > 1.05 * seeds

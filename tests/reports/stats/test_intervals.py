@@ -87,6 +87,9 @@ def test_marks():
     assert len(found.ties) == 2 and {found.of(f"m{a}") for a in range(3)} == {"tie"}
     assert marks(fit([Observed("a", "c", 0, 1.0), Observed("b", "c", 0, 2.0)]), "c") is None  # one seed
     assert marks(fit([Observed("a", "c", s, float(s)) for s in range(3)]), "c") is None  # one arm
+    higher = [Observed(f"m{arm}", "c", seed, 5 * arm + seed % 2) for arm in range(3) for seed in range(3)]
+    with_one = marks(fit([*higher, Observed("once", "c", 0, 50.0)]), "c")
+    assert (with_one.best, with_one.of("once")) == ("m2", "")
 
 
 def test_a_control_without_runs_is_named():

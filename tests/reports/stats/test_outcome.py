@@ -32,14 +32,14 @@ def effect(low: float, high: float) -> Effect:
     ],
 )
 def test_the_four_outcomes(low, high, sign, margin, outcome):
-    ruling = rule(effect(low, high), sign=sign, margin=margin)
+    ruling = rule(effect(low, high), 3, sign=sign, margin=margin)
     assert ruling.outcome == outcome
     assert (ruling.detectable is not None) == (outcome == "undecided")
 
 
-def test_without_an_error_it_is_undecided():
-    ruling = rule(Effect(3.0))
-    assert (ruling.outcome, ruling.detectable) == ("undecided", None)
+def test_without_an_error_or_with_one_seed_it_is_undecided():
+    for ruling in (rule(Effect(3.0), 3), rule(effect(1.5, 2.0), 1), rule(effect(-0.4, 0.6), 1)):
+        assert (ruling.outcome, ruling.detectable) == ("undecided", None)
     assert equivalence(Effect(3.0), 2.9).outcome == "undecided"
 
 
@@ -111,7 +111,7 @@ def test_one_cell_agrees_with_itself():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: rule(effect(0, 1), margin=0), "margin 0: must be above zero"),
+        (lambda: rule(effect(0, 1), 3, margin=0), "margin 0: must be above zero"),
         (lambda: equivalence(effect(0, 1), margin=float("nan")), "margin nan"),
         (lambda: agreement(fit(cells([1.0])[1]), "m1", "m1"), "'m1' is compared with itself"),
         (lambda: agreement(fit(cells([1.0])[1]), "m1", "zzz"), "no cell has runs of both 'm1' and 'zzz'"),
