@@ -21,8 +21,8 @@ HOW = (
     "seeds and, where predictions are stored, test images; they hold for all comparisons of one measure in a claim "
     "together.",
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
-    "undecided: neither, with the smallest difference that these runs find with 80 % power; or one seed, which decides "
-    "nothing whatever its interval. What cannot be below zero, and times, are described and not tested.",
+    "undecided: neither, with the smallest difference that these runs find with 80 % power. Of one seed there is no "
+    "interval and no outcome. What cannot be below zero, and times, are described and not tested.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
     "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
     "Where another has runs of a claim, one that says nothing stands in the appendix alone.",

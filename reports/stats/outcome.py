@@ -37,13 +37,13 @@ def rule(effect: Effect, runs: int, *, sign: int = 1, margin: float = MARGIN) ->
     """The outcome of an effect that is claimed to be above zero, or below where `sign` is -1.
 
     equivalent: the interval lies within the margin, on one side of zero or not; else supported or opposed: it excludes
-    zero; else undecided. runs: of the side with fewest; one is not enough to decide, though the model knows from other
-    cells how much seeds differ: that this cell's do as much nothing shows. Raises UserError where the margin is not
-    above zero.
+    zero; else undecided. runs: of the side with fewest; of one there is no interval: what the model knows of seeds is
+    other cells', and that this cell's differ as much nothing shows. Raises UserError unless the margin is above zero.
     """
     _positive(margin)
+    effect = effect if runs > 1 else Effect(effect.estimate)
     low, high = effect.low, effect.high
-    if low is None or high is None or runs < 2:
+    if low is None or high is None:
         return Ruling("undecided", effect, margin)
     if -margin < low and high < margin:
         return Ruling("equivalent", effect, margin)

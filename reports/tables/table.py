@@ -166,8 +166,8 @@ _HIGHER = {"supported": "higher", "opposed": "lower", "equivalent": "equal"}
 
 
 def comparison_word(ruling: Ruling) -> str:
-    """What a difference to the control says: higher, lower, equal, undecided; one seed where it rests on one."""
-    if ruling.outcome == "undecided" and ruling.detectable is None:
+    """What a difference to the control says: higher, lower, equal, undecided; one seed where it has no interval."""
+    if ruling.effect.low is None or ruling.effect.high is None:
         return "one seed"
     return _HIGHER.get(ruling.outcome, ruling.outcome)
 
@@ -180,8 +180,8 @@ def _against(ruling: Ruling | None) -> Value:
     if effect.low is None or effect.high is None:
         return Value(signed(effect.estimate), "", effect.estimate, (), comparison_word(ruling))
     remark = comparison_word(ruling)
-    if ruling.detectable is not None:
-        remark += f", would find {ruling.detectable:.1f}"
+    if ruling.outcome == "undecided":
+        remark += f", would find {ruling.detectable or 0:.1f}"
     text = f"{signed(effect.estimate)} {bracket(effect.low, effect.high)}"
     return Value(text, "", effect.estimate, (), remark, comparison_word(ruling))
 
@@ -250,7 +250,7 @@ def _own_less_free(item: CellResult) -> Value:
         return NONE
     difference = item.own.mean - item.free.mean
     ruling = item.own_less_free
-    star = "" if ruling is None or ruling.outcome == "undecided" or _holds_zero(ruling) else " *"
+    star = "" if ruling is None or _holds_zero(ruling) else " *"
     return Value(signed(difference) + star, "", difference)
 
 
