@@ -181,8 +181,9 @@ def _runs(
             first = values.by_seed(Side(arm, a), cell)
             second = values.by_seed(Side(arm, b), cell) if b else dict.fromkeys(first, 0.0)
             for seed in first.keys() & second.keys():
-                folder = values.runs(arm, cell)[seed]["folder"]
-                result[arm, cell, (cell.dataset, seed)] = RunValue(first[seed] - second[seed], folder)
+                row = values.runs(arm, cell)[seed]
+                number = first[seed] - second[seed]
+                result[arm, cell, (cell.dataset, seed)] = RunValue(number, row["folder"], row["class_names"])
     return dict(sorted(result.items(), key=lambda item: (list(arms).index(item[0][0]), str(item[0][1:]))))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from reports.runs.predictions import predictions, reversed_accuracy
 from reports.runs.stored import stored
-from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Rise
+from reports.stats.resampled import Accuracy, AfterRejection, ClassGap, ErrorAuroc, HardAuroc, Rise, VotesCorrelation
 from reports.stats.table_model import ResampledRuns
 
 
@@ -92,15 +92,26 @@ MEASURES: Mapping[str, Measure] = {
         _recorded("last.free_error_auroc"),
         ResampledRuns(ErrorAuroc(), "free"),
     ),
-    "ambiguity": Measure("rank correlation with the votes' entropy (·100)", 2, _recorded("last.ambiguity_spearman")),
+    "ambiguity": Measure(
+        "rank correlation with the votes' entropy (·100)",
+        2,
+        _recorded("last.ambiguity_spearman"),
+        ResampledRuns(VotesCorrelation()),
+    ),
     "free_ambiguity": Measure(
         "rank correlation of 1 − max softmax with the votes' entropy (·100)",
         2,
         _recorded("last.free_ambiguity_spearman"),
+        ResampledRuns(VotesCorrelation(), "free"),
     ),
     "flips": Measure("wrong labels: AUROC of the own uncertainty (%)", 2, _recorded("last.flip_auroc")),
     "label_flips": Measure("wrong labels: AUROC of 1 − p(given label) (%)", 2, _scored("label.flip_auroc", 100)),
-    "hard_classes": Measure("accuracy of disgust and fear minus the other classes' (points)", 2, _hard_classes),
+    "hard_classes": Measure(
+        "accuracy of disgust and fear minus the other classes' (points)",
+        2,
+        _hard_classes,
+        ResampledRuns(ClassGap(HARD)),
+    ),
     "balanced": Measure("balanced accuracy (%)", 2, _scored("balanced_accuracy", 100)),
     "selected": Measure(
         "best-on-test (oracle) minus last epoch (points)", 2, _recorded("best_on_test.accuracy", minus="last.accuracy")
@@ -114,7 +125,10 @@ MEASURES: Mapping[str, Measure] = {
         for level in (40, 60)
     },
     "hard_auroc": Measure(
-        "images that annotators agree on least: AUROC of the uncertainty (%)", 2, _stored("hard_auroc")
+        "images that annotators agree on least: AUROC of the uncertainty (%)",
+        2,
+        _stored("hard_auroc"),
+        ResampledRuns(HardAuroc()),
     ),
     "surer": Measure("pairs whose gradient favours the surer image (%)", 2, _stored("surer")),
     "seconds": Measure(

@@ -10,13 +10,19 @@ import numpy as np
 import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
+from reports.runs.stored import hardest
 
 
 class Judged(NamedTuple):
-    """A run on a test set: correct [N] bool and the uncertainty [N] of each image, higher = less certain."""
+    """A run on a test set: correct [N] bool and the uncertainty [N] of each image, higher = less certain.
+
+    classes [N]: each image's class, by name. votes [N]: the entropy of its annotators' votes, NaN where unknown.
+    """
 
     correct: np.ndarray
     uncertainty: np.ndarray
+    classes: np.ndarray | None = None
+    votes: np.ndarray | None = None
 
 
 class Statistic(Protocol):
@@ -138,28 +144,109 @@ class _Minus:
         return self.a.value(sums[:split], weights) - self.b.value(sums[split:], weights)
 
 
+# The others are taken to first order in the weights: the value on the test set itself plus a mean of structural
+# components, one an image. What is left out is of the order of 1 / N, where a resampled set's value varies by
+# 1 / sqrt(N). So thousands of draws are one matrix product; exact ones would take a sum over all images for each.
+
+
 @dataclass(frozen=True)
 class ErrorAuroc:
-    """How well the uncertainty tells wrong images from right ones: AUROC, equal uncertainties counting one half.
-
-    To first order in the weights, each image by its structural component (DeLong et al., Biometrics 1988): what is left
-    out is of the order of 1 / N, where a resampled set's AUROC varies by 1 / sqrt(N). So thousands of draws are one
-    matrix product; exact ones would take a sum over all images for each.
-    """
+    """How well the uncertainty tells wrong images from right ones: AUROC, equal uncertainties counting one half."""
 
     def prepare(self, run: Judged) -> Prepared:
         """See Statistic."""
-        right = run.correct.astype(bool)
-        wrong = ~right
-        if wrong.all() or not wrong.any():
+        if run.correct.all() or not run.correct.any():
             raise UserError("no AUROC of errors: the images are all right, or all wrong")
-        rank, share = scipy.stats.rankdata, np.empty(len(right))
-        every = rank(run.uncertainty)
-        share[wrong] = (every[wrong] - rank(run.uncertainty[wrong])) / right.sum()  # of the right ones, that lie below
-        share[right] = 1 - (every[right] - rank(run.uncertainty[right])) / wrong.sum()  # of the wrong ones, above
-        auroc = float(share[wrong].mean())
-        away = (share - auroc) / np.where(wrong, wrong.sum(), right.sum())
-        return _Linear(away.astype(np.float32)[None], auroc)
+        return _auroc(run.uncertainty, ~run.correct.astype(bool), np.ones(len(run.correct), bool))
+
+
+@dataclass(frozen=True)
+class HardAuroc:
+    """How well the uncertainty finds the images that annotators agree on least."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        known = _with_votes(run)
+        hard = np.zeros(len(known), bool)
+        hard[known] = hardest(run.votes[known])  # type: ignore[index]
+        if hard[known].all():
+            raise UserError("no AUROC of hard images: annotators agree on all alike")
+        return _auroc(run.uncertainty, hard, known)
+
+
+@dataclass(frozen=True)
+class VotesCorrelation:
+    """Rank correlation of the uncertainty with the entropy of the votes, equal values sharing their ranks."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic. rho = C / sqrt(A B), C the mean of a b, A that of a a, with a the centred ranks."""
+        known = _with_votes(run)
+        x, y = run.uncertainty[known], run.votes[known]  # type: ignore[index]
+        size = len(x)
+        a, b = ((2 * scipy.stats.rankdata(values) - size - 1) / size for values in (x, y))
+        c, aa, bb = (a * b).mean(), (a * a).mean(), (b * b).mean()
+        if not (aa and bb):
+            raise UserError("no rank correlation: one of the two is constant")
+        of_c = a * b + _above_less_below(x, b) + _above_less_below(y, a) - 3 * c
+        of_aa, of_bb = (
+            own**2 + 2 * _above_less_below(of, own) - 3 * part for of, own, part in ((x, a, aa), (y, b, bb))
+        )
+        rho = c / sqrt(aa * bb)
+        away = np.zeros(len(known))
+        away[known] = (of_c / sqrt(aa * bb) - rho / 2 * (of_aa / aa + of_bb / bb)) / size
+        return _Linear(away.astype(np.float32)[None], rho)
+
+
+@dataclass(frozen=True)
+class ClassGap:
+    """Mean accuracy of some classes minus that of all others."""
+
+    names: tuple[str, ...]
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        if run.classes is None:
+            raise UserError("no accuracy by class: the classes are not known")
+        every = list(dict.fromkeys(run.classes.tolist()))
+        away, value = np.zeros(len(run.correct)), 0.0
+        for name in every:
+            mine, own = run.classes == name, name in self.names
+            share = (
+                1 / sum(other in self.names for other in every) if own else -1 / sum(n not in self.names for n in every)
+            )
+            accuracy = float(run.correct[mine].mean())
+            value += share * accuracy
+            away[mine] = share * (run.correct[mine] - accuracy) / mine.sum()
+        return _Linear(away.astype(np.float32)[None], value)
+
+
+def _with_votes(run: Judged) -> np.ndarray:
+    """Which images [N] have votes. Raises UserError where none has."""
+    if run.votes is None or np.isnan(run.votes).all():
+        raise UserError("no votes of annotators")
+    return ~np.isnan(run.votes)
+
+
+def _auroc(uncertainty: np.ndarray, positive: np.ndarray, known: np.ndarray) -> _Linear:
+    """AUROC of the `positive` among the `known` images; the components are DeLong's (Biometrics 1988)."""
+    score, wrong = uncertainty[known], positive[known]
+    right = ~wrong
+    rank, share = scipy.stats.rankdata, np.empty(len(score))
+    every = rank(score)
+    share[wrong] = (every[wrong] - rank(score[wrong])) / right.sum()  # of the others, that lie below
+    share[right] = 1 - (every[right] - rank(score[right])) / wrong.sum()  # of the positive ones, above
+    auroc = float(share[wrong].mean())
+    away = np.zeros(len(known))
+    away[known] = (share - auroc) / np.where(wrong, wrong.sum(), right.sum())
+    return _Linear(away.astype(np.float32)[None], auroc)
+
+
+def _above_less_below(values: np.ndarray, summed: np.ndarray) -> np.ndarray:
+    """Of each image [N], the sum of `summed` [N] over those of larger value less that over those of smaller, by N."""
+    places = np.unique(values, return_inverse=True)[1]
+    groups = np.bincount(places, summed)
+    through = np.cumsum(groups)
+    return ((through[-1] - through) - (through - groups))[places] / len(values)
 
 
 @dataclass(frozen=True)

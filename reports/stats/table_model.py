@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isfinite
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
+from benchmarks.metrics.ranking import entropy
 from benchmarks.store.run_folder import RunFolder
 from common.errors import UserError
 from reports.runs.predictions import predictions
@@ -34,10 +35,11 @@ class ResampledRuns:
 
 @dataclass(frozen=True)
 class RunValue:
-    """A run's number, in the units of tables, and where the run lies."""
+    """A run's number, in the units of tables, where the run lies, and what its classes are called."""
 
     number: float
     folder: Path
+    classes: tuple[str, ...] = ()
 
 
 def model_of(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, ResampledRuns]] = ()) -> Model:
@@ -66,7 +68,7 @@ _known: dict[tuple[Path, int, ResampledRuns, int], np.ndarray] = {}  # what the 
 def _drawn(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, ResampledRuns]]) -> ImageDraws | None:
     total: dict[RunKey, np.ndarray] = {}
     for sign, term in terms:
-        judged = {key: _judged(run.folder, term.score) for key, run in runs.items()}
+        judged = {key: _judged(run, term.score) for key, run in runs.items()}
         known = {key: one for key, one in judged.items() if one is not None}
         if len(known) < len(judged):
             return None
@@ -95,18 +97,37 @@ def _changed(folder: Path) -> int:
     return RunFolder(folder).predictions.stat().st_mtime_ns
 
 
-def _judged(folder: Path, score: Score) -> Judged | None:
-    path = RunFolder(folder).predictions
-    found = _scores(folder, path.stat().st_mtime_ns) if path.is_file() else None
-    return None if found is None else Judged(found[0], found[1 if score == "own" else 2])
+def _judged(run: RunValue, score: Score) -> Judged | None:
+    path = RunFolder(run.folder).predictions
+    found = _scores(run.folder, path.stat().st_mtime_ns) if path.is_file() else None
+    if found is None:
+        return None
+    names = np.array([name.lower() for name in run.classes])
+    known = len(names) > found.labels.max(initial=0)
+    uncertainty = found.own if score == "own" else found.free
+    return Judged(found.correct, uncertainty, names[found.labels] if known else None, found.votes)
+
+
+class _Scores(NamedTuple):
+    """Of test images [N]: whether each is correct, own uncertainty, 1 - max softmax, label, entropy of the votes."""
+
+    correct: np.ndarray
+    own: np.ndarray
+    free: np.ndarray
+    labels: np.ndarray
+    votes: np.ndarray | None
 
 
 @lru_cache(maxsize=1024)
-def _scores(folder: Path, changed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """correct, own uncertainty and 1 - max softmax of the test images, [N] each."""
+def _scores(folder: Path, changed: int) -> _Scores | None:
     arrays = predictions(folder)
     if arrays is None:
         return None
-    logits = arrays["test_logits"]
-    correct = logits.argmax(axis=1) == arrays["test_labels"]
-    return correct, arrays["test_uncertainty"].astype(np.float64), 1 - softmax(logits).max(axis=1)
+    logits, labels, soft = arrays["test_logits"], arrays["test_labels"], arrays.get("test_soft_labels")
+    correct = logits.argmax(axis=1) == labels
+    votes = None
+    if soft is not None:
+        votes = np.where(np.isnan(soft).any(axis=1), np.nan, entropy(np.nan_to_num(soft)))
+    return _Scores(
+        correct, arrays["test_uncertainty"].astype(np.float64), 1 - softmax(logits).max(axis=1), labels, votes
+    )

@@ -72,8 +72,9 @@ def _told_apart(parts: Scored) -> dict[tuple[int, str], float]:
         if gaps:
             model = model_of(gaps)
             effects = simultaneous(model, [{point: 1.0} for point in model.points])
-            for (_, at), effect in zip(model.points, effects, strict=True):
-                if isinstance(at, int) and effect.low is not None and not effect.low <= 0 <= (effect.high or 0):
+            for (arm, at), effect in zip(model.points, effects, strict=True):
+                repeated = model.runs[arm, at] > 1 and effect.low is not None
+                if isinstance(at, int) and repeated and not (effect.low or 0) <= 0 <= (effect.high or 0):
                     found[at, name] = effect.estimate
     return found
 

@@ -8,13 +8,23 @@ import numpy as np
 import pytest
 
 from benchmarks.metrics.accuracy import accuracy_after_rejection
-from benchmarks.metrics.ranking import auroc
+from benchmarks.metrics.ranking import auroc, spearman
 from common.errors import UserError
+from reports.runs.stored import hardest
 from reports.stats import bootstrap, table_model
 from reports.stats.bootstrap import image_draws, images_part, interval, over_seeds
 from reports.stats.effects import Observed, difference
 from reports.stats.model import fit
-from reports.stats.resampled import Accuracy, AfterRejection, ErrorAuroc, Judged, Rise
+from reports.stats.resampled import (
+    Accuracy,
+    AfterRejection,
+    ClassGap,
+    ErrorAuroc,
+    HardAuroc,
+    Judged,
+    Rise,
+    VotesCorrelation,
+)
 
 
 def sample(size: int = 400, levels: int = 0, seed: int = 0) -> Judged:
@@ -68,6 +78,43 @@ def test_draws_of_the_auroc_are_those_of_the_resampled_test_sets_to_first_order(
     assert np.std(found - exact) < 2 / np.sqrt(size) * exact.std()
     assert found.std() == pytest.approx(exact.std(), rel=2 / np.sqrt(size))
     assert found.mean() == pytest.approx(exact.mean(), abs=0.1 * exact.std())
+
+
+VOTED = np.random.default_rng(3)
+VOTES = VOTED.integers(0, 6, 800) / 5
+CLASSES = VOTED.choice(["a", "b", "c", "fear"], 800, p=[0.4, 0.3, 0.2, 0.1])
+LOOKED_AT = Judged(  # equal values in both scores, images without votes, a rare class
+    VOTED.random(800) < 0.4 + 0.3 * (CLASSES == "a"),
+    VOTES + VOTED.normal(size=800).round(1),
+    CLASSES,
+    np.where(np.arange(800) < 30, np.nan, VOTES),
+)
+HARD = hardest(VOTES[30:])
+
+
+def _gap(rows):
+    means = {name: LOOKED_AT.correct[rows][CLASSES[rows] == name].mean() for name in ("a", "b", "c", "fear")}
+    return means.pop("fear") - np.mean(list(means.values()))
+
+
+@pytest.mark.parametrize(
+    ("statistic", "of_rows"),
+    [
+        (ClassGap(("fear", "none")), _gap),
+        (VotesCorrelation(), lambda rows: spearman(LOOKED_AT.uncertainty[rows], VOTES[rows])),
+        (HardAuroc(), lambda rows: auroc(LOOKED_AT.uncertainty[rows], HARD[rows - 30])),
+    ],
+)
+def test_a_draw_to_first_order_follows_the_resampled_test_set(statistic, of_rows):
+    prepared, rng = statistic.prepare(LOOKED_AT), np.random.default_rng(0)
+    drawn = np.stack([np.arange(800), *rng.integers(800, size=(300, 800))])
+    weights = np.stack([np.bincount(rows, minlength=800) for rows in drawn], axis=1).astype(np.uint8)
+    found = prepared.value(prepared.rows @ weights.astype(np.float32), weights)
+    rows = drawn if isinstance(statistic, ClassGap) else [one[one >= 30] for one in drawn]  # those with votes
+    wanted = 100 * np.array([of_rows(one) for one in rows])
+    assert found[0] == pytest.approx(wanted[0], abs=1e-4)  # the test set itself
+    assert np.corrcoef(found, wanted)[0, 1] > 0.985
+    assert found.std() == pytest.approx(wanted.std(), rel=0.05)
 
 
 def test_draws_of_the_accuracy_have_the_covariance_of_the_images():
@@ -156,6 +203,10 @@ def test_no_interval_without_repeated_seeds():
         (lambda: image_draws({("a", 0, 0): sample(10), ("a", 0, 1): sample(9)}, Accuracy()), "these have 9, 10 images"),
         (lambda: ErrorAuroc().prepare(Judged(np.ones(9, bool), np.zeros(9))), "all right, or all wrong"),
         (lambda: image_draws({}, Accuracy()), "these have no images"),
+        (lambda: VotesCorrelation().prepare(sample(9)), "no votes"),
+        (lambda: VotesCorrelation().prepare(LOOKED_AT._replace(uncertainty=np.zeros(800))), "is constant"),
+        (lambda: HardAuroc().prepare(LOOKED_AT._replace(votes=np.ones(800))), "agree on all alike"),
+        (lambda: ClassGap(("a",)).prepare(sample(9)), "classes are not known"),
         (
             lambda: image_draws({("a", 0, 0): sample(10)}, Accuracy(), draws=9).covariance([("b", 0)]),
             "no predictions of 'b' in cell 0",
@@ -197,7 +248,7 @@ def test_a_cell_with_one_seed_takes_the_images_chance_from_no_other(monkeypatch,
     folders = {tmp_path / str(number): run for number, run in enumerate(judged.values())}
     monkeypatch.setattr(table_model, "_known", {})
     monkeypatch.setattr(table_model, "_changed", lambda folder: 0)
-    monkeypatch.setattr(table_model, "_judged", lambda folder, score: folders[folder])
+    monkeypatch.setattr(table_model, "_judged", lambda run, score: folders[run.folder])
     runs = {
         key: table_model.RunValue(100 * run.correct.mean(), folder)
         for (key, run), folder in zip(judged.items(), folders, strict=True)
