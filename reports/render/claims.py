@@ -18,8 +18,8 @@ HOW = (
     "comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
     "One model for all cells of a comparison: method in cell, with the seed at random, one variance for all unless "
     "they differ. Seeds of a cell share flipped labels, those of a method its first weights. Intervals are 95 %, over "
-    "seeds and, of accuracies, AUROCs of errors and of hard images and correlations with votes, test images; over "
-    "seeds alone of everything else. They hold for all comparisons of one measure in a claim together.",
+    "seeds and test images; over seeds alone of shares (of large uncertainties, of pairs) and of the training labels. "
+    "They hold for all comparisons of one measure in a claim together.",
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
     "undecided: neither, with the smallest difference that these runs find with 80 % power. Of one seed there is no "
     "interval and no outcome. What cannot be below zero, and times, are described and not tested.",

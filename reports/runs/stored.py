@@ -10,10 +10,8 @@ import numpy as np
 from benchmarks.metrics.calibration import softmax
 from benchmarks.metrics.ranking import auroc, entropy
 from benchmarks.store.run_folder import RunFolder
-from reports.runs.predictions import Arrays, predictions
-
-POINTS = 1000  # test images whose features are looked at: a silhouette takes all pairs
-EXTREME = 0.1  # share of images called certain, or uncertain
+from reports.runs.geometry import EXTREME, geometry, looked_at
+from reports.runs.predictions import predictions
 
 
 def stored(folder: Path) -> dict[str, float]:
@@ -36,33 +34,7 @@ def _stored(folder: Path, changed: int) -> dict[str, float]:
         last, given, clean = (arrays[f"train_{name}"] for name in ("labels_last", "given", "clean"))
         found["labels_gained"] = 100 * float((last == clean).mean() - (given == clean).mean())
     if "test_features" in arrays:
-        found |= geometry(*_features(arrays))
-    return found
-
-
-def _features(arrays: Arrays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features [M, D], labels [M] and uncertainty [M] of up to POINTS test images."""
-    features = arrays["test_features"].astype(np.float64)
-    rows = arrays.get("test_features_rows")
-    if rows is None:
-        rows = np.random.default_rng(0).permutation(len(features))[:POINTS]
-        features = features[rows]
-    return features, arrays["test_labels"][rows], arrays["test_uncertainty"][rows].astype(np.float64)
-
-
-def geometry(features: np.ndarray, labels: np.ndarray, uncertainty: np.ndarray) -> dict[str, float]:
-    """silhouette (·100) of features [M, D] by label [M]; centre: how much farther from the mean the most uncertain
-    tenth is than the most certain one, in per cent."""
-    from sklearn.metrics import silhouette_score
-
-    found = {}
-    if 1 < len(np.unique(labels)) < len(labels):
-        found["silhouette"] = 100 * float(silhouette_score(features, labels))
-    away = np.linalg.norm(features - features.mean(axis=0), axis=1)
-    low, high = np.quantile(uncertainty, (EXTREME, 1 - EXTREME))
-    certain = away[uncertainty <= low].mean()
-    if low < high and certain > 0:
-        found["centre"] = 100 * float(away[uncertainty >= high].mean() / certain - 1)
+        found |= geometry(*looked_at(arrays)[1:])
     return found
 
 

@@ -10,7 +10,16 @@ import numpy as np
 
 from reports.runs.predictions import predictions, reversed_accuracy
 from reports.runs.stored import stored
-from reports.stats.resampled import Accuracy, AfterRejection, ClassGap, ErrorAuroc, HardAuroc, Rise, VotesCorrelation
+from reports.stats.resampled import (
+    Accuracy,
+    AfterRejection,
+    ClassGap,
+    ErrorAuroc,
+    Geometry,
+    HardAuroc,
+    Rise,
+    VotesCorrelation,
+)
 from reports.stats.table_model import ResampledRuns
 
 
@@ -118,8 +127,15 @@ MEASURES: Mapping[str, Measure] = {
     ),
     "precision": Measure("relabel precision, last epoch that relabelled (%)", 1, _recorded("relabel.precision")),
     "labels_gained": Measure("right training labels gained (points)", 2, _stored("labels_gained")),
-    "silhouette": Measure("silhouette of the test features (·100)", 2, _stored("silhouette")),
-    "centre": Measure("uncertain images' distance to the centre, above the certain ones' (%)", 2, _stored("centre")),
+    "silhouette": Measure(
+        "silhouette of the test features (·100)", 2, _stored("silhouette"), ResampledRuns(Geometry("silhouette"))
+    ),
+    "centre": Measure(
+        "uncertain images' distance to the centre, above the certain ones' (%)",
+        2,
+        _stored("centre"),
+        ResampledRuns(Geometry("centre")),
+    ),
     **{
         f"above_{level}": Measure(f"images with an uncertainty above {level / 100:g} (%)", 2, _stored(f"above_{level}"))
         for level in (40, 60)

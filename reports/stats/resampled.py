@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import scipy  # loads its parts when they are first used
 
 from common.errors import UserError
+from reports.runs.geometry import centre, looked_at, silhouette
+from reports.runs.predictions import Arrays
 from reports.runs.stored import hardest
 
 
@@ -17,12 +20,14 @@ class Judged(NamedTuple):
     """A run on a test set: correct [N] bool and the uncertainty [N] of each image, higher = less certain.
 
     classes [N]: each image's class, by name. votes [N]: the entropy of its annotators' votes, NaN where unknown.
+    arrays: what is stored of it, read by those who need its features.
     """
 
     correct: np.ndarray
     uncertainty: np.ndarray
     classes: np.ndarray | None = None
     votes: np.ndarray | None = None
+    arrays: Callable[[], Arrays | None] = lambda: None
 
 
 class Statistic(Protocol):
@@ -217,6 +222,24 @@ class ClassGap:
             accuracy = float(run.correct[mine].mean())
             value += share * accuracy
             away[mine] = share * (run.correct[mine] - accuracy) / mine.sum()
+        return _Linear(away.astype(np.float32)[None], value)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How the features of some test images lie: their silhouette, or who is near the centre."""
+
+    of: Literal["silhouette", "centre"]
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        arrays = run.arrays()
+        if arrays is None or "test_features" not in arrays:
+            raise UserError("no features are stored")
+        rows, features, labels, uncertainty = looked_at(arrays)
+        value, parts = silhouette(features, labels) if self.of == "silhouette" else centre(features, uncertainty)
+        away = np.zeros(len(run.correct))
+        away[rows] = parts
         return _Linear(away.astype(np.float32)[None], value)
 
 

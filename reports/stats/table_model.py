@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isfinite
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -105,7 +105,8 @@ def _judged(run: RunValue, score: Score) -> Judged | None:
     names = np.array([name.lower() for name in run.classes])
     known = len(names) > found.labels.max(initial=0)
     uncertainty = found.own if score == "own" else found.free
-    return Judged(found.correct, uncertainty, names[found.labels] if known else None, found.votes)
+    classes = names[found.labels] if known else None
+    return Judged(found.correct, uncertainty, classes, found.votes, partial(predictions, run.folder))
 
 
 class _Scores(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.metrics.accuracy import accuracy_after_rejection
 from benchmarks.metrics.ranking import auroc, spearman
 from common.errors import UserError
+from reports.runs.geometry import geometry
 from reports.runs.stored import hardest
 from reports.stats import bootstrap, table_model
 from reports.stats.bootstrap import image_draws, images_part, interval, over_seeds
@@ -20,6 +21,7 @@ from reports.stats.resampled import (
     AfterRejection,
     ClassGap,
     ErrorAuroc,
+    Geometry,
     HardAuroc,
     Judged,
     Rise,
@@ -117,6 +119,25 @@ def test_a_draw_to_first_order_follows_the_resampled_test_set(statistic, of_rows
     assert found.std() == pytest.approx(wanted.std(), rel=0.05)
 
 
+@pytest.mark.parametrize(("name", "like"), [("silhouette", 0.98), ("centre", 0.94)])
+def test_a_draw_of_the_features_shape_follows_the_resampled_test_set(name, like):
+    rng = np.random.default_rng(0)
+    labels, size = rng.integers(5, size=700), 700
+    features = (rng.normal(size=(size, 12)) + 1.2 * rng.normal(size=(5, 12))[labels]) * rng.gamma(3, size=(size, 1))
+    uncertainty = -np.linalg.norm(features, axis=1) + 2 * rng.normal(size=size)
+    rows = 100 + rng.permutation(size)  # of a test set of 900, whose others were not kept
+    arrays = {"test_features": features, "test_features_rows": rows}
+    arrays |= {"test_labels": np.zeros(900, int), "test_uncertainty": np.zeros(900)}
+    arrays["test_labels"][rows], arrays["test_uncertainty"][rows] = labels, uncertainty
+    prepared = Geometry(name).prepare(Judged(np.ones(900, bool), np.zeros(900), arrays=lambda: arrays))
+    drawn = np.stack([np.arange(size), *rng.integers(size, size=(200, size))])
+    weights = np.stack([np.bincount(rows[one], minlength=900) for one in drawn], axis=1).astype(np.uint8)
+    found = prepared.value(prepared.rows @ weights.astype(np.float32), weights)
+    wanted = np.array([geometry(features[one], labels[one], uncertainty[one])[name] for one in drawn])
+    assert found[0] == pytest.approx(wanted[0], abs=1e-4)  # the test set itself, the silhouette by scikit-learn
+    assert np.corrcoef(found, wanted)[0, 1] > like and found.std() == pytest.approx(wanted.std(), rel=0.08)
+
+
 def test_draws_of_the_accuracy_have_the_covariance_of_the_images():
     runs = runs_of()
     draws = image_draws(runs, Accuracy(), draws=4000)
@@ -206,6 +227,7 @@ def test_no_interval_without_repeated_seeds():
         (lambda: VotesCorrelation().prepare(sample(9)), "no votes"),
         (lambda: VotesCorrelation().prepare(LOOKED_AT._replace(uncertainty=np.zeros(800))), "is constant"),
         (lambda: HardAuroc().prepare(LOOKED_AT._replace(votes=np.ones(800))), "agree on all alike"),
+        (lambda: Geometry("centre").prepare(sample(9)), "no features"),
         (lambda: ClassGap(("a",)).prepare(sample(9)), "classes are not known"),
         (
             lambda: image_draws({("a", 0, 0): sample(10)}, Accuracy(), draws=9).covariance([("b", 0)]),
