@@ -17,8 +17,8 @@ from reports.paper.comparison import Comparison, Side
 from reports.paper.numbers import measured
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.select import belongs
-from reports.stats.bootstrap import RunKey
 from reports.stats.effects import Point
+from reports.stats.images.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
 from reports.stats.measures import MEASURES
 from reports.stats.model import Model

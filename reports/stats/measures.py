@@ -10,16 +10,8 @@ import numpy as np
 
 from reports.runs.predictions import predictions, reversed_accuracy
 from reports.runs.stored import stored
-from reports.stats.resampled import (
-    Accuracy,
-    AfterRejection,
-    ClassGap,
-    ErrorAuroc,
-    Geometry,
-    HardAuroc,
-    Rise,
-    VotesCorrelation,
-)
+from reports.stats.images.first_order import ClassGap, ErrorAuroc, Geometry, HardAuroc, VotesCorrelation
+from reports.stats.images.statistics import Accuracy, AfterRejection, Rise
 from reports.stats.table_model import ResampledRuns
 
 

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from reports.stats.bootstrap import ImageDraws, RunKey, image_draws, interval, over_seeds
 from reports.stats.effects import ALPHA, Effect, Observed, difference
+from reports.stats.images.bootstrap import ImageDraws, RunKey, image_draws, interval, over_seeds
+from reports.stats.images.statistics import Accuracy, Judged
 from reports.stats.intervals import dunnett, tukey
 from reports.stats.likelihood import one_thread
 from reports.stats.model import fit
 from reports.stats.outcome import agreement, equivalence, rule
-from reports.stats.resampled import Accuracy, Judged
 
 DEVIATION = 0.75  # points between seeds, of Table 1's released runs
 BETWEEN_CELLS = 0.47  # correlation of an arm's cells that share a seed

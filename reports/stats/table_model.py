@@ -16,10 +16,10 @@ from benchmarks.metrics.ranking import entropy
 from benchmarks.store.run_folder import RunFolder
 from common.errors import UserError
 from reports.runs.predictions import predictions
-from reports.stats.bootstrap import ImageDraws, RunKey, image_draws, images_part
 from reports.stats.effects import Observed
+from reports.stats.images.bootstrap import ImageDraws, RunKey, image_draws, images_part
+from reports.stats.images.statistics import Judged, Statistic
 from reports.stats.model import Model, fit
-from reports.stats.resampled import Judged, Statistic
 
 Score = Literal["own", "free"]
 KNOWN = 2000  # draws that are kept, of a run and a statistic each: 80 MB

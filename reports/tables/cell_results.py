@@ -11,11 +11,11 @@ from reports.paper.tables import Definition
 from reports.runs.frame import settings_label
 from reports.runs.predictions import predictions, reversed_accuracy
 from reports.runs.select import Cell, Selection
-from reports.stats.bootstrap import RunKey
 from reports.stats.effects import Effect
+from reports.stats.images.bootstrap import RunKey
+from reports.stats.images.statistics import Accuracy, AfterRejection
 from reports.stats.intervals import dunnett, marks, simultaneous
 from reports.stats.outcome import Ruling, rule
-from reports.stats.resampled import Accuracy, AfterRejection
 from reports.stats.summary import Summary, summary
 from reports.stats.table_model import ResampledRuns, RunValue, model_of
 from reports.stats.verdict import allowed, deviations, verdict

@@ -7,7 +7,7 @@ from math import isfinite
 
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
-from reports.stats.bootstrap import RunKey
+from reports.stats.images.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
 from reports.stats.summary import Summary, summary
 from reports.stats.table_model import RunValue, model_of

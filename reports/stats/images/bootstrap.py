@@ -30,9 +30,9 @@ import numpy as np
 
 from common.errors import UserError
 from reports.stats.effects import ALPHA, Point, Weights
+from reports.stats.images.statistics import Judged, Statistic
 from reports.stats.likelihood import one_thread
 from reports.stats.model import Model
-from reports.stats.resampled import Judged, Statistic
 
 DRAWS = 10_000
 CHUNK = 500  # resampled test sets at a time: 500 x 10,000 images x 4 bytes = 20 MB
