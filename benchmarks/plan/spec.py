@@ -48,6 +48,8 @@ class Noise(BaseModel):
     ratio: float = Field(0.0, ge=0, lt=1)
 
     def __str__(self) -> str:
+        if self.kind != "symmetric" and not self.ratio:
+            return self.kind  # its labels have the ratio that they have
         short = f"{self.ratio:.2f}"
         return self._with_kind(short if float(short) == self.ratio else f"{self.ratio:g}")
 

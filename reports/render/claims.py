@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from reports.paper.claim import Claim
@@ -59,18 +60,25 @@ def paragraph(entry: ClaimResult) -> str:
 
 
 def table(entry: ClaimResult, limit: int | None = None) -> Grid | None:
-    """A claim's findings under all recipes. With a limit so many: one of each outcome, then of each comparison."""
+    """A claim's findings under all recipes. With a limit so many: one of each outcome, the most frequent first, then of
+    each comparison; those with several seeds before those with one."""
     rows = [row for part in entry.parts for row in finding_rows(part.findings, part.recipe)]
-    told = [one.outcome for part in entry.parts for one in part.findings]
-    places = range(len(rows))
-    wanted = [*_firsts(told), *_firsts([row[0] for row in rows]), *places]
+    found = [one for part in entry.parts for one in part.findings]
+    told = Counter(one.outcome for one in found)
+    places = sorted(range(len(rows)), key=lambda place: found[place].runs == 1)
+    outcomes = _firsts(places, [one.outcome for one in found])
+    wanted = [outcomes[outcome] for outcome, _ in told.most_common()]
+    wanted += [*_firsts(places, [row[0] for row in rows]).values(), *places]
     chosen = sorted(list(dict.fromkeys(wanted))[:limit])
     return Grid(HEAD, tuple(rows[place] for place in chosen)) if rows else None
 
 
-def _firsts(values: Sequence[str]) -> list[int]:
-    """Where each value stands first."""
-    return [values.index(value) for value in dict.fromkeys(values)]
+def _firsts(places: Sequence[int], values: Sequence[str]) -> dict[str, int]:
+    """Each value, and the first of these places that it stands at."""
+    found: dict[str, int] = {}
+    for place in places:
+        found.setdefault(values[place], place)
+    return found
 
 
 def left_out(entry: ClaimResult, shown: Grid) -> str:

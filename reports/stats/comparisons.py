@@ -17,7 +17,7 @@ from reports.paper.comparison import Comparison, Side
 from reports.paper.numbers import measured
 from reports.runs.frame import Loaded, noise_label
 from reports.runs.select import belongs
-from reports.stats.effects import Point
+from reports.stats.effects import Effect, Point
 from reports.stats.images.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
 from reports.stats.measures import MEASURES
@@ -150,11 +150,12 @@ def _group(
             told: Told = "not tested" if one.settled else "undecided"
             found.append(Finding(one, cell, MEASURES[a].digits, count, told, estimate, paper=paper))
             family.append(vector)
-    tested = [place for place, finding in enumerate(found) if not finding.comparison.settled]
-    effects = simultaneous(model, [family[place] for place in tested])
-    for place, effect in zip(tested, effects, strict=True):
+    tested = [place for place, one in enumerate(found) if not one.comparison.settled]
+    repeated = [place for place in tested if found[place].runs > 1]
+    effects = dict(zip(repeated, simultaneous(model, [family[place] for place in repeated]), strict=True))
+    for place in tested:
         finding = found[place]
-        ruling = rule(effect, finding.runs, sign=finding.comparison.sign)
+        ruling = rule(effects.get(place, Effect(finding.estimate)), finding.runs, sign=finding.comparison.sign)
         same = None
         if finding.paper is not None and finding.runs > 1 and values.tiers[finding.cell.dataset] == "reproduction":
             same = equivalence(model.effect(family[place], images=False), finding.paper)

@@ -228,8 +228,9 @@ def _with_free(items: Sequence[CellResult], gaps: Mapping[RunKey, RunValue], rat
         return list(items)
     kept = AfterRejection(rate / 100)
     model = model_of(gaps, [(1, ResampledRuns(kept)), (-1, ResampledRuns(kept, "free"))])
+    repeated = [point for point, count in model.runs.items() if count > 1]
     effects: dict[object, Effect] = dict(
-        zip(model.points, simultaneous(model, [{point: 1.0} for point in model.points]), strict=True)
+        zip(repeated, simultaneous(model, [{point: 1.0} for point in repeated]), strict=True)
     )
     found = ((item, effects.get((item.arm, (item.dataset, item.noise)))) for item in items)
     return [replace(item, own_less_free=None if effect is None else rule(effect, item.own.n)) for item, effect in found]

@@ -205,6 +205,8 @@ def test_no_noise_is_one_noise_whatever_it_is_called(tmp_path):
 def test_a_noise_is_said_in_full_and_its_folder_keeps_its_name(specs, ratio, said, folder):
     (spec,) = specs("rul", noise=(ratio,))
     assert f"noise {said} seed" in str(spec) and spec.folder.parts[2] == f"noise-{folder}"
+    human = spec.model_copy(update={"noise": Noise(kind="human:worse")})
+    assert "noise human:worse seed" in str(human) and human.folder.parts[2] == "noise-human-worse-0.00"
 
 
 def test_values_of_set_are_json_or_strings():
