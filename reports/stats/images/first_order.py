@@ -78,15 +78,14 @@ class ClassGap:
         """See Statistic."""
         if run.classes is None:
             raise UserError("no accuracy by class: the classes are not known")
-        every = list(dict.fromkeys(run.classes.tolist()))
+        every = np.unique(run.classes)
+        own = np.isin(every, self.names)
+        shares = np.where(own, 1 / max(own.sum(), 1), -1 / max((~own).sum(), 1))
         away, value = np.zeros(len(run.correct)), 0.0
-        for name in every:
-            mine, own = run.classes == name, name in self.names
-            share = (
-                1 / sum(other in self.names for other in every) if own else -1 / sum(n not in self.names for n in every)
-            )
-            accuracy = float(run.correct[mine].mean())
-            value += share * accuracy
+        for name, share in zip(every, shares, strict=True):
+            mine = run.classes == name
+            accuracy = run.correct[mine].mean()
+            value += float(share * accuracy)
             away[mine] = share * (run.correct[mine] - accuracy) / mine.sum()
         return _Linear(away.astype(np.float32)[None], value)
 
