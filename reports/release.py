@@ -39,7 +39,7 @@ FEATURES = ("test_features",)
 OF_FIGURES = ("tsne_", "example_", "figure2_")
 UNREAD = ("validation_",)  # a run keeps them for its user; the record has what reports say of that split
 IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
-OF_FLIPS = ("train_uncertainty", "train_free_uncertainty")
+OF_FLIPS = ("train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other")
 LARGEST_HISTORY = 16 * MIB
 TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
 

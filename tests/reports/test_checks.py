@@ -173,3 +173,14 @@ def test_the_readmes_first_table_of_real_data() -> None:
             mine = cell[(cell["method"] == method) & cell["overrides"].map(lambda one, own=settings: one == own)]
             printed, seeds = field.rstrip(")").split(" (") if field != "–" else ("nan", "0")
             assert int(seeds) == len(mine) and same(printed, 100 * mine["last.accuracy"].mean()), (noise, method)
+
+
+def test_the_readmes_sentence_on_cifar10() -> None:
+    runs = load([], [RELEASED]).runs
+    runs = runs[(runs["dataset"] == "cifar10") & (runs["recipe"] == "compact") & (runs["noise"] == 0)]
+    (told,) = re.findall(r"On clean CIFAR-10 \(JPEG copies, one seed\) (.*?)\. ", (CHECKOUT / "README.md").read_text())
+    found = re.findall(r"(\w+)(?: has)? (\d+\.\d+)", told)
+    assert {name.lower() for name, _ in found} == set(runs["method"])
+    for name, printed in found:
+        (accuracy,) = runs.loc[runs["method"] == name.lower(), "last.accuracy"]
+        assert same(printed, 100 * accuracy), (name, accuracy)

@@ -127,10 +127,12 @@ def test_a_run_without_flipped_labels_keeps_no_scores_to_find_them(tmp_path: Pat
     found = arrays()
     found["train_flipped"][:] = False
     found["train_given"] = found["train_labels_last"] = found["train_clean"]
+    found["train_p_given"] = found["train_p_other"] = found["train_uncertainty"] / 2
     folder = add(tmp_path / "runs", found, noise=0.0)
     release([tmp_path / "runs"], tmp_path / "released")
     after = predictions(tmp_path / "released" / folder.relative_to(tmp_path / "runs"))
-    assert after is not None and "train_uncertainty" not in after and not after["train_flipped"].any()
+    assert after is not None and not after["train_flipped"].any()
+    assert not {"train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other"} & set(after)
     assert "own.aurc" in scores.of_predictions(after)
 
 
