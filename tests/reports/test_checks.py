@@ -178,7 +178,7 @@ def test_the_readmes_first_table_of_real_data() -> None:
 def test_the_readmes_sentence_on_cifar10() -> None:
     runs = load([], [RELEASED]).runs
     runs = runs[(runs["dataset"] == "cifar10") & (runs["recipe"] == "compact") & (runs["noise"] == 0)]
-    (told,) = re.findall(r"On clean CIFAR-10 \(JPEG copies, one seed\) (.*?)\. ", (CHECKOUT / "README.md").read_text())
+    (told,) = re.findall(r"On clean CIFAR-10 \(JPEG copies, one seed\) (.*?)\.\s", (CHECKOUT / "README.md").read_text())
     found = re.findall(r"(\w+)(?: has)? (\d+\.\d+)", told)
     assert {name.lower() for name, _ in found} == set(runs["method"])
     for name, printed in found:
