@@ -43,7 +43,7 @@ class Claim:
     """One claim. `grid`: data set -> noises as cells name them, none for all there are; empty: whatever there is.
 
     quote: the paper's words, `where`: their section. table: the paper's, with its numbers; empty: it gives none.
-    shown: further numbers to show.
+    tested: of a question of ours, the statement that is supported or opposed. shown: further numbers to show.
     """
 
     number: int
@@ -54,6 +54,7 @@ class Claim:
     comparisons: tuple[Comparison, ...]
     table: str = ""
     asked: Literal["paper", "here"] = "paper"
+    tested: str = ""
     shown: tuple[Side, ...] = field(default=())
     remark: str = ""
 

@@ -9,24 +9,25 @@ from reports.paper.claim import Claim
 from reports.render.markdown import escape_markdown
 from reports.stats.outcome import MARGIN
 from reports.tables.claims_document import ClaimResult, Document
-from reports.tables.claims_grids import HEAD, Grid, finding_rows
+from reports.tables.claims_grids import HEAD, Grid, finding_rows, statement
 
 LINES = 150  # before the appendix
-ROWS = 3  # of a section's table at most, fewer where the lines would not do; the appendix has all
+ROWS = 4  # of a section's table at most, fewer where the lines would not do; the appendix has all
 
 HOW = (
     "Every number is of the last epoch and is read from the stored records; none is chosen on the test set. A "
     "comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
     "One model for all cells of a comparison: method in cell, with the seed at random, one variance for all unless "
-    "they differ. Seeds of a cell share flipped labels, those of a method its first weights. Intervals are 95 %, over "
-    "seeds and test images; over seeds alone of shares (of large uncertainties, of pairs) and of the training labels. "
-    "They hold for all comparisons of one measure in a claim together.",
+    "they differ. Runs of one seed share their flipped labels within a cell, and their first weights within a method. "
+    "Intervals are 95 %, over seeds and test images; only those of the share of pairs (17) and of training labels (13, "
+    "14) are over seeds alone. They hold for all comparisons of one measure in a claim together.",
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "
-    "undecided: neither, with the smallest difference that these runs find with 80 % power. Of one seed there is no "
-    "interval and no outcome. What cannot be below zero, and times, are described and not tested.",
+    "undecided: neither, with the smallest difference that these runs find with 80 % power; one seed: there is no "
+    "interval and no outcome; not tested: there are no runs, or a reason is given. What cannot be below zero, and "
+    "times, are described.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
     "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
-    "Where another has runs of a claim, one that says nothing stands in the appendix alone.",
+    "Where two recipes have runs of a claim, one that says nothing is shown in the appendix alone.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
     "stands –. Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself. "
     "What was looked at for a fault of ours where the released records do not show a claim: docs/checks.md.",
@@ -45,14 +46,14 @@ def quoted(claim: Claim) -> str:
 
 def paragraph(entry: ClaimResult) -> str:
     """A claim's words, what it is about, and why it is not tested where it is not."""
-    parts = [quoted(entry.claim), entry.claim.remark]
+    parts = [quoted(entry.claim), entry.claim.remark, statement(entry.claim)]
     if not entry.parts:
         parts.append("Not tested: no finished run has what it compares.")
     for part in entry.telling:
         if not part.allowed:
             parts.append(f"Not tested (recipe {part.recipe}).")
-        elif not part.findings and entry.claim.comparisons:
-            parts.append(f"Not tested: runs of recipe {part.recipe} lack what is compared.")
+        elif part.missing:
+            parts.append(f"Not tested, since recipe {part.recipe} has no runs of it: {'; '.join(part.missing)}.")
         apart = sorted({one.comparison.text for one in part.findings if one.agree is not None and one.agree < 0.05})
         if apart:
             parts.append(f"The cells of recipe {part.recipe} disagree on {'; '.join(apart)}: each stands for itself.")
@@ -81,10 +82,17 @@ def _firsts(places: Sequence[int], values: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def left_out(entry: ClaimResult, shown: Grid) -> str:
-    """How many findings a table with a limit leaves to the appendix; empty: none."""
+def mixed(entry: ClaimResult) -> bool:
+    """Whether a claim's findings came out differently. Where they did not, the summary says it all."""
+    return len({one.outcome for part in entry.parts for one in part.findings}) > 1
+
+
+def left_out(entry: ClaimResult, shown: int) -> str:
+    """How many findings a section leaves to the appendix, of which it shows so many; empty: none."""
     count = sum(len(part.findings) for part in entry.parts)
-    return f"{len(shown.rows)} of {count} rows; the appendix has all." if len(shown.rows) < count else ""
+    if shown:
+        return f"{shown} of {count} rows; the appendix has all." if shown < count else ""
+    return f"The appendix has {f'all {count} rows' if count > 1 else 'the row'}." if count else ""
 
 
 def details(entry: ClaimResult) -> Grid | None:
@@ -134,8 +142,8 @@ def _body(whole: Document, rows: int) -> list[str]:
         for entry in whole.entries:
             if entry.claim.asked == asked:
                 lines += [f"### {entry.claim.number}. {escape_markdown(entry.claim.title)}"]
-                found = table(entry, rows) if rows else None
-                text = (paragraph(entry), left_out(entry, found) if found is not None else "")
+                found = table(entry, rows) if rows and mixed(entry) else None
+                text = (paragraph(entry), left_out(entry, len(found.rows) if found is not None else 0))
                 lines += [escape_markdown(" ".join(part for part in text if part)), ""]
                 lines += _grid(found) if found is not None else ()  # a heading may follow a table at once
     return [*lines, ""]

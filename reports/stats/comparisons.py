@@ -27,7 +27,7 @@ from reports.stats.summary import summary
 from reports.stats.table_model import RunValue, model_of
 from reports.stats.verdict import allowed
 
-Told = Outcome | Literal["not tested", "described"]
+Told = Outcome | Literal["one seed", "not tested", "described"]
 
 
 @dataclass(frozen=True, order=True)
@@ -133,6 +133,7 @@ def _group(
     claim: Claim, members: Sequence[Comparison], a: str, b: str, values: Values, cells: Sequence[Condition]
 ) -> list[Finding]:
     """Comparisons of one measure: one model, and intervals that hold for all of them together."""
+    cells = [cell for cell in cells if any(_reads(one, cell) for one in members)]
     runs = _runs(members, a, b, values, cells)
     if not runs:
         return []
@@ -144,11 +145,10 @@ def _group(
     for one in members:
         for cell, weights in _places(one, model, cells):
             count = min(model.runs[point] for point, weight in weights.items() if weight)
-            paper = None if b else paper_effect(claim, one, cell, cells)
+            paper = None if b else paper_effect(claim, one, cell, sorted({at for (_, at) in weights}))
             vector = model.vector(weights)
             estimate = float(vector @ model.means)
-            told: Told = "not tested" if one.settled else "undecided"
-            found.append(Finding(one, cell, MEASURES[a].digits, count, told, estimate, paper=paper))
+            found.append(Finding(one, cell, MEASURES[a].digits, count, "not tested", estimate, paper=paper))
             family.append(vector)
     tested = [place for place, one in enumerate(found) if not one.comparison.settled]
     repeated = [place for place in tested if found[place].runs > 1]
@@ -159,9 +159,10 @@ def _group(
         same = None
         if finding.paper is not None and finding.runs > 1 and values.tiers[finding.cell.dataset] == "reproduction":
             same = equivalence(model.effect(family[place], images=False), finding.paper)
-        alike = [other.cell for other in found if other.comparison == finding.comparison]
-        agree = _agree(finding.comparison, model, alike)
-        found[place] = replace(finding, ruling=ruling, outcome=ruling.outcome, reproduced=same, agree=agree)
+        alike = [other.cell for other in found if other.comparison == finding.comparison and other.runs > 1]
+        agree = _agree(finding.comparison, model, alike) if finding.runs > 1 else None
+        told = ruling.outcome if finding.runs > 1 else "one seed"
+        found[place] = replace(finding, ruling=ruling, outcome=told, reproduced=same, agree=agree)
     return found
 
 
@@ -220,6 +221,12 @@ def slope(places: Sequence[float]) -> list[float]:
 
 def _within(one: Comparison, cell: Condition) -> bool:
     return (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)
+
+
+def _reads(one: Comparison, cell: Condition) -> bool:
+    """Whether a comparison is of a cell, or may subtract what it has there."""
+    subtracted = one.less is not None and one.less[0] in ("", cell.dataset) and one.less[1] in ("", cell.level)
+    return subtracted or _within(one, cell)
 
 
 def _signs(one: Comparison, cell: Condition) -> dict[Point, float]:

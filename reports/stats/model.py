@@ -127,12 +127,10 @@ class Model:
             return None, None
         parts = vector @ self._shares @ vector  # [K]
         between_seeds = float(parts @ np.array(list(self.components.values())))
-        total = float(self.covariance(vector[None], images=images)[0, 0])
-        scatter = float(parts @ self._spread @ parts)
-        if total <= 0 or between_seeds <= 0:
-            return 0.0, inf
+        of_images = float(vector @ self._images @ vector) if images and self._images is not None else 0.0
+        total, scatter = max(between_seeds, 0.0) + of_images, float(parts @ self._spread @ parts)
         # Thousands of test images know their own variance well: only that between seeds is uncertain.
-        return sqrt(total), 2 * total**2 / scatter if scatter > 0 else inf
+        return sqrt(max(total, 0.0)), inf if between_seeds <= 0 or scatter <= 0 else 2 * total**2 / scatter
 
     def difference(self, a: str, b: str, cell: Hashable, *, images: bool = True) -> Effect:
         """a minus b in a cell. A method is never compared with itself."""
@@ -172,7 +170,7 @@ def _fit(runs: Sequence[Observed], equal: bool | None) -> Model:
     average = (design / counts).T  # [P, N]
     means = average @ values
     rest = values - design @ means
-    homogeneity = _homogeneity(runs, rest)
+    homogeneity = _homogeneity(runs, rest, design @ counts > 1)
     by = None if equal else homogeneity.unequal
     if equal is False and by is None:
         by = "arm"
@@ -247,11 +245,12 @@ def _fitted(
     raise AssertionError("a single variance can always be estimated where a seed was repeated")
 
 
-def _homogeneity(runs: Sequence[Observed], rest: np.ndarray) -> Homogeneity:
+def _homogeneity(runs: Sequence[Observed], rest: np.ndarray, repeated: np.ndarray) -> Homogeneity:
     def levene(place: int) -> float | None:
         groups: dict[Hashable, list[float]] = defaultdict(list)
-        for run, value in zip(runs, rest, strict=True):
-            groups[run[place]].append(float(value))
+        for run, value, several in zip(runs, rest, repeated, strict=True):
+            if several:  # what is left of a single run is zero, whatever its variance
+                groups[run[place]].append(float(value))
         large = [group for group in groups.values() if len(group) > 2 and np.ptp(group) > 0]
         return float(scipy.stats.levene(*large, center="median").pvalue) if len(large) > 1 else None
 

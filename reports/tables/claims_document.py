@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
 from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
 from reports.tables.caption import evidence, of_the_data
-from reports.tables.claims_grids import QUESTION, Grid, counted, level_grid, ours_range, paper_range
+from reports.tables.claims_grids import QUESTION, Grid, counted, level_grid, ours_range, paper_range, statement
 from reports.tables.convergence import still_rising
 from reports.tables.take_home import take_home
 
@@ -26,26 +27,32 @@ if TYPE_CHECKING:
 class RecipeResult:
     """A claim under one recipe: the findings, the numbers themselves, how they were made.
 
-    compares: whether the claim has comparisons; allowed: whether any of the data sets' runs may be tested.
+    missing: the comparisons that there are no runs for, by name; allowed: whether any of the data sets' runs may be
+    tested; run_ids: the runs that have the numbers.
     """
 
     recipe: str
-    compares: bool
+    missing: tuple[str, ...]
     allowed: bool
     reproduction: bool
     findings: tuple[Finding, ...]
     levels: Grid | None
     settings: tuple[str, ...]
     commands: tuple[str, ...]
+    run_ids: tuple[str, ...]
+
+    @property
+    def told(self) -> str:
+        """All findings in short; "not tested" where the recipe allows no verdict or nothing can be compared."""
+        if not self.findings:
+            return "not tested" if self.missing or not self.allowed else "described"
+        return counted(self.findings, len(self.missing))
 
     @property
     def outcome(self) -> str:
-        """All findings in short; "not tested" where the recipe allows no verdict or nothing can be compared."""
-        if not self.findings:
-            return "not tested" if self.compares or not self.allowed else "described"
-        told = counted(self.findings)
-        plain = {one.outcome for one in self.findings} <= {"described", "not tested"}
-        return told if self.reproduction or plain else f"{told}, in this setting"
+        """As `told`, with the reach of it."""
+        plain = {one.outcome for one in self.findings} <= {"described", "not tested", "one seed"}
+        return self.told if self.reproduction or plain else f"{self.told}, in this setting"
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,6 @@ def document(loaded: Loaded) -> Document:
     for claim in CLAIMS:
         parts = (_part(claim, name, values[name]) for name in names)
         entries.append(ClaimResult(claim, tuple(part for part in parts if part is not None)))
-    found = [(entry.claim, part.findings) for entry in entries for part in entry.parts]
     forest = tuple(
         (entry.claim.number, part.recipe, one)
         for entry in entries
@@ -99,8 +105,9 @@ def document(loaded: Loaded) -> Document:
     )
     tiers = {name: values[name].tiers for name in names}
     data = tuple(of_the_data(runs))
-    lines = tuple(take_home(runs, tiers, found, data))
-    notes = (*evidence(runs), *_not_used(finished, runs), *still_rising(runs))
+    lines = tuple(take_home(runs, tiers, entries, data))
+    used = {run_id for entry in entries for part in entry.parts for run_id in part.run_ids}
+    notes = (*evidence(runs), *_not_used(finished[~finished["run_id"].isin(used)]), *still_rising(runs))
     return Document(lines, notes, _summary(entries), tuple(entries), forest, data)
 
 
@@ -111,15 +118,18 @@ def _part(claim: Claim, recipe: str, values: Values) -> RecipeResult | None:
     tiers = {values.tiers[cell.dataset] for cell in cells}
     sides = [side for comparison in claim.comparisons for side in comparison.sides]
     arms = list(dict.fromkeys(side.arm for side in (*sides, *claim.shown)))
+    findings, rows = tuple(evaluate(claim, values)), _rows(values, arms, cells)
+    found = {one.comparison for one in findings}
     return RecipeResult(
         recipe=recipe,
-        compares=bool(claim.comparisons),
+        missing=tuple(one.text for one in claim.comparisons if one not in found),
         allowed=tiers != {"none"},
         reproduction="reproduction" in tiers,
-        findings=tuple(evaluate(claim, values)),
+        findings=findings,
         levels=levels,
-        settings=tuple(_settings(_rows(values, arms, cells))),
+        settings=tuple(_settings(rows)),
         commands=tuple(_commands(values, arms, cells)),
+        run_ids=tuple(row["run_id"] for row in rows),
     )
 
 
@@ -127,7 +137,7 @@ def _summary(entries: Sequence[ClaimResult]) -> Grid:
     rows = []
     for entry in entries:
         claim = entry.claim
-        words = f"“{claim.quote}”" if claim.quote else claim.title
+        words = f"“{claim.quote}”" if claim.quote else " ".join(filter(None, (claim.title, statement(claim))))
         for part in entry.telling or (None,):
             findings = part.findings if part is not None else ()
             ours, told = ours_range(findings), part.outcome if part is not None else "not tested"
@@ -152,15 +162,17 @@ def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept) if kept else runs
 
 
-def _not_used(finished: pd.DataFrame, used: pd.DataFrame) -> Iterator[str]:
+def _not_used(rest: pd.DataFrame) -> Iterator[str]:
     """Which runs are not comparable with those of the document, so that nobody takes them for forgotten."""
-    rest = finished[~finished["run_id"].isin(used["run_id"])]
-    parts = [
-        f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])}: {len(group)}"
-        for keys, group in rest.groupby(["dataset", *SETUP], dropna=False, sort=True)
-    ]
+    parts = []
+    for keys, group in rest.groupby(["dataset", *SETUP], dropna=False, sort=True):
+        counts = Counter(" ".join(filter(None, one)) for one in zip(group["method"], group["settings"], strict=True))
+        arms = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+        parts.append(f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])}: {arms}")
     if parts:
-        yield f"Finished runs in no comparison here, of another set-up or other defaults: {'; '.join(parts)}."
+        yield (
+            f"{len(rest)} finished runs in no comparison here, of another set-up, noise or settings: {'; '.join(parts)}."
+        )
 
 
 def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -170,7 +182,8 @@ def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for dataset, group in frame.groupby("dataset", sort=True):
         seeds = ", ".join(str(seed) for seed in sorted(set(group["seed"])))
         name = DATASET_LABELS.get(dataset, dataset)
-        yield f"{name}: {describe_setup(group.iloc[0])}; {len(group)} runs, seeds {seeds}."
+        count = f"{len(group)} runs, seeds" if len(group) > 1 else "1 run, seed"
+        yield f"{name}: {describe_setup(group.iloc[0])}; {count} {seeds}."
 
 
 def _commands(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -> Iterator[str]:

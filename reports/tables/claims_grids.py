@@ -45,14 +45,20 @@ def label(cell: Condition) -> str:
 def level_grid(claim: Claim, values: Values) -> Grid | None:
     """The compared numbers themselves, `mean ± deviation (n)`, in the cells where there are any."""
     sides = [side for comparison in claim.comparisons for side in comparison.sides]
-    cells = cells_of(claim, values)
+    known = {
+        (side, cell): Summary(n, mean, sd)
+        for side in dict.fromkeys((*sides, *claim.shown))
+        for cell in cells_of(claim, values)
+        for n, mean, sd in [level_of(values, side, cell)]
+        if n
+    }
+    cells = sorted({cell for _, cell in known})
     rows = []
-    for side in dict.fromkeys((*sides, *claim.shown)):
-        found = [level_of(values, side, cell) for cell in cells]
-        if any(n for n, _, _ in found):
-            digits = MEASURES[side.measure].digits
-            fields = (f"{spread(Summary(n, mean, sd), digits)} ({n})" if n else "–" for n, mean, sd in found)
-            rows.append((f"{side.arm}: {MEASURES[side.measure].title}", *fields))
+    for side in dict.fromkeys(side for side, _ in known):
+        digits = MEASURES[side.measure].digits
+        found = (known.get((side, cell)) for cell in cells)
+        fields = (f"{spread(one, digits)} ({one.n})" if one is not None else "–" for one in found)
+        rows.append((f"{side.arm}: {MEASURES[side.measure].title}", *fields))
     return Grid(("number", *map(label, cells)), tuple(rows)) if rows else None
 
 
@@ -87,21 +93,30 @@ def outcome_text(one: Finding) -> str:
     if one.comparison.settled:
         return f"not tested: {one.comparison.settled}"
     text: str = one.outcome
-    if one.ruling is not None and one.outcome == "undecided":
-        found = one.ruling.detectable
-        text += f" (would find {found:.1f})" if found is not None else " (one seed)"
+    if one.ruling is not None and one.ruling.detectable is not None:
+        text += f" (would find {one.ruling.detectable:.1f})"
     if one.reproduced is not None:
         words = {"equivalent": "reproduced", "different": "not reproduced", "undecided": "undecided"}
         text += f"; the number: {words[one.reproduced.outcome]}"
     return text
 
 
-def counted(findings: Sequence[Finding]) -> str:
-    """`supported` for one comparison, `supported in all 3` or `supported 2, undecided 1` for several."""
+def counted(findings: Sequence[Finding], missing: int = 0) -> str:
+    """`supported` for one comparison, `supported in all 3` or `supported 2, undecided 1` for several.
+
+    missing: comparisons that there are no runs for.
+    """
     counts = Counter(one.outcome for one in findings)
-    if len(counts) == 1:
-        return next(iter(counts)) + (f" in all {len(findings)}" if len(findings) > 1 else "")
-    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    lacking = counts.pop("not tested", 0) + missing
+    told = [*counts.most_common(), *([("not tested", lacking)] if lacking else [])]
+    if len(told) == 1:
+        return told[0][0] + (f" in all {told[0][1]}" if told[0][1] > 1 else "")
+    return ", ".join(f"{name} {count}" for name, count in told)
+
+
+def statement(claim: Claim) -> str:
+    """What the outcome of a question of ours is of; empty for the paper's claims, whose words it is of."""
+    return f"Tested: {claim.tested}." if claim.tested else ""
 
 
 def quantity(one: Comparison) -> str:
@@ -133,13 +148,15 @@ def paper_range(claim: Claim, findings: Sequence[Finding] = ()) -> str:
 
 
 def ours_range(findings: Sequence[Finding]) -> str:
-    """The effect with its interval, or the smallest and the largest of several."""
+    """The effect with its interval, or the smallest and the largest of several; of one seed only where all are."""
 
     def ends(values: list[Finding]) -> str:
         low, high = (pick(values, key=lambda one: one.estimate) for pick in (min, max))
         return _to(effect_text(low), effect_text(high))
 
-    return _by_quantity(((one.comparison, one) for one in findings if not one.comparison.settled), ends)
+    measured = [one for one in findings if not one.comparison.settled]
+    repeated = [one for one in measured if one.outcome != "one seed"]
+    return _by_quantity(((one.comparison, one) for one in repeated or measured), ends)
 
 
 def _to(low: str, high: str) -> str:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe_file import Verdicts
-from reports.paper.claim import Claim
 from reports.paper.tables import DATASET_LABELS
-from reports.stats.comparisons import Finding
-from reports.tables.claims_grids import counted
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from reports.tables.claims_document import ClaimResult
 
 _SAYS: Mapping[Verdicts, str] = {
     "reproduction": "on the paper's own schedule",
@@ -21,20 +20,19 @@ _SAYS: Mapping[Verdicts, str] = {
     "none": "a demonstration, which tests nothing",
 }
 NO_NOTES = "these records carry no notes of it; docs/data.md says what is known of each data set."
-ClaimFindings = Sequence[tuple[Claim, Sequence[Finding]]]
 
 
 def take_home(
-    runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings, data: Sequence[str]
+    runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]], entries: Sequence[ClaimResult], data: Sequence[str]
 ) -> Iterator[str]:
-    """tiers: recipe -> data set -> what its runs may say; found: every claim's findings; data: sentences."""
+    """tiers: recipe -> data set -> what its runs may say; data: sentences."""
     if not len(runs):
         yield "There are no finished runs: nothing is measured yet."
         return
     yield _schedule(runs, tiers)
-    yield _reproduction(tiers, found)
+    yield _reproduction(tiers, entries)
     for asked, whose in (("paper", "The paper's claims"), ("here", "What the paper does not show")):
-        yield f"{whose}: {_outcomes([(claim, part) for claim, part in found if claim.asked == asked])}."
+        yield f"{whose}: {_outcomes([entry for entry in entries if entry.claim.asked == asked])}."
     yield f"The data: {' '.join(data) or NO_NOTES}"
 
 
@@ -54,19 +52,16 @@ def _schedule(runs: pd.DataFrame, tiers: Mapping[str, Mapping[str, Verdicts]]) -
     return "; ".join(parts) + "." + "".join(limits)
 
 
-def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], found: ClaimFindings) -> str:
+def _reproduction(tiers: Mapping[str, Mapping[str, Verdicts]], entries: Sequence[ClaimResult]) -> str:
     if not any(told == "reproduction" for part in tiers.values() for told in part.values()):
         return "No run here is of the published schedule, so nothing here says whether the paper is reproduced."
-    held = [one.reproduced.outcome for _, part in found for one in part if one.reproduced is not None]
+    findings = (one for entry in entries for part in entry.parts for one in part.findings)
+    held = [one.reproduced.outcome for one in findings if one.reproduced is not None]
     names = {"equivalent": "reproduced", "different": "not reproduced", "undecided": "undecided"}
     counts = ", ".join(f"{words} {held.count(name)}" for name, words in names.items())  # type: ignore[arg-type]
     return f"Of the paper's differences, {len(held)} can be held against ours (equal to within a point): {counts}."
 
 
-def _outcomes(found: ClaimFindings) -> str:
-    tested = [(claim.number, part) for claim, part in found if any(one.ruling is not None for one in part)]
-    if not tested:
-        return "none is tested by these runs"
-    return "; ".join(
-        f"({number}) {counted([one for one in part if one.ruling is not None])}" for number, part in tested
-    )
+def _outcomes(entries: Sequence[ClaimResult]) -> str:
+    told = [f"({entry.claim.number}) {part.told}" for entry in entries for part in entry.tested]
+    return "; ".join(told) or "none is tested by these runs"

@@ -8,9 +8,11 @@ from math import isfinite
 from reports.runs.frame import Loaded
 from reports.runs.groups import SeedGroup, seed_groups
 from reports.stats.images.bootstrap import RunKey
+from reports.stats.images.first_order import Augrc, Aurc, ErrorAuroc, VotesCorrelation
+from reports.stats.images.statistics import Statistic
 from reports.stats.intervals import simultaneous
 from reports.stats.summary import Summary, summary
-from reports.stats.table_model import RunValue, model_of
+from reports.stats.table_model import ResampledRuns, RunValue, model_of
 from reports.stats.verdict import allowed
 from reports.tables.caption import Note, evidence, of_the_data, problems
 from reports.tables.summary import KEYS, plain
@@ -27,6 +29,11 @@ _RANKING: dict[str, tuple[str, float, int, bool]] = {
     "coverage_at_5": ("coverage at 5 % risk (%)", 100, 1, True),
     "ambiguity": ("ambiguity: rank correlation", 1, 3, True),
 }
+# Whose intervals are known over seeds and test images; the excess over the best ranking of the same errors differs
+# between two scores as the area does.
+_TOLD_APART: dict[str, Statistic] = {
+    "aurc": Aurc(), "excess_aurc": Aurc(), "error_auroc": ErrorAuroc(), "augrc": Augrc(), "ambiguity": VotesCorrelation(),
+}  # fmt: skip
 _CALIBRATION: dict[str, tuple[str, float, int]] = {
     "ece": ("ECE (%)", 100, 2),
     "adaptive_ece": ("adaptive ECE (%)", 100, 2),
@@ -59,18 +66,19 @@ def _told_apart(parts: Scored) -> dict[tuple[int, str], float]:
     verdict.
     """
     found: dict[tuple[int, str], float] = {}
-    for name, (_, factor, _, _) in _RANKING.items():
+    for name, statistic in _TOLD_APART.items():
+        terms = ((1, ResampledRuns(statistic)), (-1, ResampledRuns(statistic, "free")))
         gaps: dict[RunKey, RunValue] = {}
         for place, (group, scores) in enumerate(parts):
             row = group.runs.iloc[0]
             if allowed(row.resolved, row.dataset, row.method, row.weights) == "none":
                 continue
-            own, free = (by_seed(group, scores, f"{kind}.{name}", factor) for kind in ("own", "free"))
+            own, free = (by_seed(group, scores, f"{kind}.{name}", 100) for kind in ("own", "free"))
             for seed, folder in zip(group.runs["seed"].astype(int), group.runs["folder"], strict=True):
                 if isfinite(gap := own[seed] - free[seed]):
                     gaps[group.keys[2], place, (row.dataset, seed)] = RunValue(gap, folder)
         if gaps:
-            model = model_of(gaps)
+            model = model_of(gaps, terms)
             effects = simultaneous(model, [{point: 1.0} for point in model.points])
             for (arm, at), effect in zip(model.points, effects, strict=True):
                 repeated = model.runs[arm, at] > 1 and effect.low is not None
@@ -114,7 +122,8 @@ def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
             "misclassified test images; FPR: right answers questioned where 95 % of the wrong ones are; coverage: the "
             "share that can be kept at 5 % errors; ambiguity: with the entropy of annotators' votes or of the true "
             "blend. Bold: better than the other score (one model of the runs' differences a column, 95 % intervals "
-            "over seeds that hold for all rows; recipes that allow no verdict have none).",
+            "over seeds and test images that hold for all rows; not in AP, FPR and coverage, and not where a recipe "
+            "allows no verdict).",
             *scored_evidence(parts),
         ),
         notes=(*_degenerate(parts), *problems(loaded)),

@@ -143,10 +143,10 @@ def effect(records: Records, claim: Claim, one: Comparison, cell: str) -> float:
     return found
 
 
-def outcome(estimate: list[float], sign: int, margin: float = 1.0) -> str:
+def outcome(estimate: list[float], sign: int, runs: int, margin: float = 1.0) -> str:
     """From an estimate with the ends of its interval, or without."""
     if len(estimate) == 1:
-        return "undecided"
+        return "one seed" if runs == 1 else "undecided"
     _, low, high = estimate
     if max(abs(low), abs(high)) < margin:
         return "equivalent"
@@ -184,7 +184,7 @@ def check_finding(
     elif one.settled:
         assert told == f"not tested: {one.settled}"
     else:
-        assert told.partition(" (")[0].partition(";")[0] == outcome(printed, one.sign), (text, cell, ours, told)
+        assert told.partition(" (")[0].partition(";")[0] == outcome(printed, one.sign, int(runs)), (text, ours, told)
         if len(printed) == 3:
             error, freedom, critical = (float(part) for part in details[text, cell, recipe][3:6])
             assert np.isclose((printed[2] - printed[1]) / 2, error * critical, atol=0.02), (text, cell)
@@ -217,8 +217,11 @@ def check(text: str, root: Path) -> int:
             for row in rows:
                 mine = [(folder, record) for folder, record in records if record["spec"]["recipe"]["name"] == row[6]]
                 checked += check_finding(mine, raw, claim, row, details)
-            counts = sorted(row[4].partition(" (")[0].partition(";")[0].partition(":")[0] for row in rows)
-            check_summary(text, number, {row[6] for row in rows}, counts)
+            counts = [row[4].partition(" (")[0].partition(";")[0].partition(":")[0] for row in rows]
+            recipes = {row[6] for row in rows}
+            for recipe in recipes:  # what is compared, and has no row
+                counts += ["not tested"] * (len(claim.comparisons) - len({row[0] for row in rows if row[6] == recipe}))
+            check_summary(text, number, recipes, sorted(counts))
     return checked
 
 

@@ -19,6 +19,7 @@ from reports.paper.claims import CLAIMS
 from reports.paper.comparison import Side
 from reports.render.claims import markdown
 from reports.runs.frame import load
+from reports.stats.comparisons import Finding
 from reports.stats.measures import MEASURES
 from reports.tables.claims_document import document
 from tests.reports.conftest import OWN, PAPER, RECIPE, RUL, last_metrics, write
@@ -82,10 +83,10 @@ def test_outcomes_and_numbers_of_generated_records(runs: Path) -> None:
     assert outcomes(text) == {
         1: "supported in all 6, in this setting", 2: "supported, in this setting",
         3: "supported in all 9, in this setting",
-        4: "not tested", 5: "not tested", 6: "not tested", 7: "supported, in this setting", 8: "not tested",
+        4: "not tested", 5: "not tested", 6: "not tested", 7: "supported 1, not tested 2, in this setting", 8: "not tested",
         9: "supported in all 4, in this setting", 10: "not tested", 11: "described in all 4",
-        12: "opposed in all 48, in this setting", 13: "not tested", 14: "supported in all 3, in this setting",
-        15: "described", 16: "not tested", 17: "not tested",
+        12: "opposed in all 60, in this setting", 13: "not tested",
+        14: "supported 4, not tested 2, in this setting", 15: "described", 16: "not tested", 17: "not tested",
         18: "not tested",
     }  # fmt: skip
     assert check(text, runs) > 300
@@ -117,10 +118,15 @@ def test_cost_is_read_of_runs_that_had_the_machine_to_themselves(tmp_path: Path,
 
 def test_the_document_stays_short_where_everything_is_tested(runs: Path) -> None:
     found = document(load([runs]))
-    parts = found.entries[2].parts * 2  # nine findings, under two recipes
-    full = replace(found, entries=tuple(replace(entry, parts=parts) for entry in found.entries))
-    assert before_appendix(markdown(full)) <= 150
-    assert markdown(full).partition("\n## Appendix")[0].count("| rul − ") == len(found.entries)
+    (part,) = found.entries[2].parts  # nine findings, here with two outcomes, under two recipes
+    told = tuple(replace(one, outcome=("supported", "opposed")[at % 2]) for at, one in enumerate(part.findings))
+    for findings, least in ((told, 1), (part.findings, 0)):  # where all came out alike the first table has it
+        parts = (replace(part, findings=findings),) * 2
+        text = markdown(replace(found, entries=tuple(replace(entry, parts=parts) for entry in found.entries)))
+        assert before_appendix(text) <= 150
+        sections = text.partition("\n## Appendix")[0].split("\n### ")[1:]
+        assert len(sections) == len(found.entries)
+        assert all(section.count("| rul − ") >= least and ("| rul − " in section) is bool(least) for section in sections)
 
 
 def test_a_demonstration_tests_nothing(tmp_path: Path) -> None:
@@ -199,7 +205,38 @@ def test_one_seed_nothing_and_an_unknown_method(tmp_path: Path) -> None:
     write(tmp_path, "rul", "fer2013", 0.3, overrides=RUL, recipe=OWN)
     text = markdown(document(load([tmp_path])))
     assert "my_method" not in text
-    assert "| rul + relabelling − scn | FER2013, 30 % | +2.01 | 0.00 | undecided (one seed) | 1 | mine |" in text
+    assert "| rul + relabelling − scn | FER2013, 30 % | +2.01 | 0.00 | one seed | 1 | mine |" in text
+    assert outcomes(text)[1] == "one seed 1, not tested 1"
+
+
+def told(root: Path, number: int) -> dict[str, Finding]:
+    """cell's noise -> the finding of a claim's last comparison that has any."""
+    (claim,) = (one for one in document(load([root])).entries if one.claim.number == number)
+    found = [finding for part in claim.parts for finding in part.findings]
+    return {finding.cell.level: finding for finding in found if finding.comparison == found[-1].comparison}
+
+
+def test_a_cell_with_one_seed_has_no_part_in_whether_cells_agree(tmp_path: Path) -> None:
+    draw, found = np.random.default_rng(0), []
+    for noise, seeds in ((0.1, 3), (0.2, 3), (0.3, 1)):
+        for (method, overrides), seed in product((("rul", RUL), ("scn", {}), ("dul", {})), range(seeds)):
+            gain = {0.1: 0.02, 0.2: 0.0, 0.3: 0.2}[noise] * bool(overrides)
+            metrics = {"last": last_metrics(0.6 + gain + 0.002 * draw.normal())}
+            write(tmp_path, method, "fer2013", noise, seed, overrides=overrides, metrics=metrics, recipe=OWN)
+        found.append(told(tmp_path, 1))
+    *_, without, whole = found
+    assert whole["10"].agree == pytest.approx(without["10"].agree, rel=0.1) and whole["10"].agree < 0.05
+    assert (whole["30"].agree, whole["30"].outcome) == (None, "one seed")
+
+
+def test_a_comparison_of_clean_runs_leaves_noisy_ones_out_of_its_variance(tmp_path: Path) -> None:
+    draw, found = np.random.default_rng(0), []
+    for noise, spread in ((0.0, 0.002), (0.3, 0.05)):
+        for method, seed in product(("conf", "dul"), range(3)):
+            last = last_metrics(0.6 + spread * draw.normal())
+            write(tmp_path, method, "fer2013", noise, seed, metrics={"last": last}, recipe=OWN)
+        found.append(told(tmp_path, 7)["0"].ruling)
+    assert found[0] == found[1]
 
 
 def test_stand_ins_are_no_part_of_it_and_recipes_stand_apart(tmp_path: Path, runs: Path) -> None:
@@ -254,7 +291,7 @@ def test_human_noise_stands_beside_symmetric_noise(tmp_path: Path) -> None:
             write(tmp_path, method, "cifar10", noise, seed, accuracy, kind=kind, recipe=OWN)
     text = markdown(document(load([tmp_path])))
     assert "| number | CIFAR-10, 40 % | CIFAR-10, human:worse |" in text
-    assert outcomes(text)[16] == "supported, in this setting"
+    assert outcomes(text)[16] == "supported 1, not tested 3, in this setting"
     assert "--noise 0.4,human:worse" in text and check(text, tmp_path) > 10
 
 

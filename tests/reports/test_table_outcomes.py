@@ -58,6 +58,6 @@ def test_outcomes_and_marks_of_table_1(tmp_path: Path, deviation: float, wanted:
         gap = means[place, column] - means[0, column]
         ends = [gap, gap - half, gap + half]
         assert numbers(fields[2].replace("\\", ""))[:3] == pytest.approx(ends, abs=0.01 + 0.01 * half)
-        told.add(WORDS[outcome(ends, 1)])
-        assert f"({WORDS[outcome(ends, 1)]}" in fields[2], (name, noise, fields)
+        told.add(WORDS[outcome(ends, 1, 3)])
+        assert f"({WORDS[outcome(ends, 1, 3)]}" in fields[2], (name, noise, fields)
     assert told == wanted == shown

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import scipy  # loads its parts when they are first used
 
+from benchmarks.metrics.ranking import augrc, selective_risks
 from common.errors import UserError
 from reports.runs.geometry import centre, looked_at, silhouette
 from reports.runs.stored import hardest
@@ -29,6 +30,35 @@ class ErrorAuroc:
         if run.correct.all() or not run.correct.any():
             raise UserError("no AUROC of errors: the images are all right, or all wrong")
         return _auroc(run.uncertainty, ~run.correct.astype(bool), np.ones(len(run.correct), bool))
+
+
+@dataclass(frozen=True)
+class Aurc:
+    """Area under the risk-coverage curve, equal uncertainties in expectation (benchmarks/metrics/ranking.py)."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic. The mean of r_k = E_k / k over the places k, E_k the errors up to there."""
+        size, wrong = len(run.correct), ~run.correct.astype(bool)
+        risks, places = selective_risks(run.correct.astype(bool), run.uncertainty), np.arange(1, size + 1)
+        own = np.cumsum((1 / places)[::-1])[::-1]  # what an error at a place adds to the risks from there on
+        others = risks - np.cumsum((risks / places)[::-1])[::-1]
+        group = np.unique(run.uncertainty, return_inverse=True)[1]
+        own, others = (np.bincount(np.sort(group), part)[group] / np.bincount(group)[group] for part in (own, others))
+        parts = others + wrong * own
+        return _Linear(((parts - parts.mean()) / size).astype(np.float32)[None], float(risks.mean()))
+
+
+@dataclass(frozen=True)
+class Augrc:
+    """Area under the generalized risk-coverage curve: errors that are accepted, averaged over coverage."""
+
+    def prepare(self, run: Judged) -> Prepared:
+        """See Statistic."""
+        size, wrong = len(run.correct), (~run.correct.astype(bool)).astype(float)
+        accepted = 1 - (scipy.stats.rankdata(run.uncertainty) - 0.5) / size  # how often an image is
+        parts = wrong * accepted + (wrong.mean() - _above_less_below(run.uncertainty, wrong)) / 2
+        value = augrc(run.correct.astype(bool), run.uncertainty)
+        return _Linear(((parts - parts.mean()) / size).astype(np.float32)[None], value)
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,19 @@ def test_values_that_never_differ_leave_no_error_and_no_p():
     assert effect.p is None
 
 
+def test_seeds_that_agree_leave_the_chance_of_the_images():
+    runs = [Observed(arm, "c", seed, 70.0 + 0.2 * (arm == "a")) for arm in "ab" for seed in range(3)]
+    effect = fit(runs).with_images(np.array([[0.5, 0.3], [0.3, 0.5]])).difference("a", "b", "c")
+    assert (effect.error, effect.freedom) == (pytest.approx(sqrt(0.4)), inf)
+    assert effect.high == pytest.approx(0.2 + stats.norm.ppf(0.975) * sqrt(0.4)) and effect.p > 0.5
+
+
+def test_a_single_run_says_nothing_of_how_an_arm_varies():
+    runs = table(4, 3, 4)[1]
+    single = [Observed("m0", f"alone {place}", 0, 9.0 * place) for place in range(5)]
+    assert fit([*runs, *single]).homogeneity == fit(runs).homogeneity
+
+
 def test_the_images_part_widens_the_interval_and_adds_degrees_of_freedom():
     _, runs = table(4, 3, 3)
     model = fit(runs)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.metrics.ranking import auroc, spearman
+from benchmarks.metrics.ranking import augrc, aurc, auroc, spearman
 from common.errors import UserError
 from reports.runs.geometry import geometry
 from reports.runs.stored import hardest
-from reports.stats.images.first_order import ClassGap, ErrorAuroc, Geometry, HardAuroc, VotesCorrelation
+from reports.stats.images.first_order import Augrc, Aurc, ClassGap, ErrorAuroc, Geometry, HardAuroc, VotesCorrelation
 from reports.stats.images.statistics import Judged
 from tests.reports.stats.images.test_bootstrap import sample
 
@@ -51,6 +51,8 @@ def _gap(rows):
         (ClassGap(("fear", "none")), _gap),
         (VotesCorrelation(), lambda rows: spearman(LOOKED_AT.uncertainty[rows], VOTES[rows])),
         (HardAuroc(), lambda rows: auroc(LOOKED_AT.uncertainty[rows], HARD[rows - 30])),
+        (Aurc(), lambda rows: aurc(LOOKED_AT.correct[rows], LOOKED_AT.uncertainty[rows])),
+        (Augrc(), lambda rows: augrc(LOOKED_AT.correct[rows], LOOKED_AT.uncertainty[rows])),
     ],
 )
 def test_a_draw_to_first_order_follows_the_resampled_test_set(statistic, of_rows):
@@ -58,7 +60,8 @@ def test_a_draw_to_first_order_follows_the_resampled_test_set(statistic, of_rows
     drawn = np.stack([np.arange(800), *rng.integers(800, size=(300, 800))])
     weights = np.stack([np.bincount(rows, minlength=800) for rows in drawn], axis=1).astype(np.uint8)
     found = prepared.value(prepared.rows @ weights.astype(np.float32), weights)
-    rows = drawn if isinstance(statistic, ClassGap) else [one[one >= 30] for one in drawn]  # those with votes
+    of_votes = isinstance(statistic, (VotesCorrelation, HardAuroc))
+    rows = [one[one >= 30] for one in drawn] if of_votes else drawn
     wanted = 100 * np.array([of_rows(one) for one in rows])
     assert found[0] == pytest.approx(wanted[0], abs=1e-4)  # the test set itself
     assert np.corrcoef(found, wanted)[0, 1] > 0.985
