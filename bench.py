@@ -117,6 +117,9 @@ def _verb(arguments: Sequence[str]) -> int:
             raise UserError("it runs on Linux and macOS; on Windows, in WSL: https://learn.microsoft.com/windows/wsl")
         flags = parser().parse_args(arguments)
         return {**VERBS, "run": run, "retry": run, "report": report, "release": release}[flags.verb](flags)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except UserError as error:
         print(f"bench.py: {printable(str(error))}", file=sys.stderr)
         return 2

@@ -7,13 +7,14 @@ set is loaded.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from datasets.errors import DataError
+from datasets.errors import ContractError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,10 +57,16 @@ class ImageSet:
     def of(
         cls, images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...], soft_labels: np.ndarray | None = None
     ) -> ImageSet:
-        """A split with its fingerprint computed."""
+        """A split with its fingerprint computed. Raises DataError for images that are no array and for labels that are
+        no whole numbers; `datasets.contract` checks the rest, when all splits are there."""
         import numpy as np
 
-        labels = np.asarray(labels, dtype=np.int64)
+        if not isinstance(images, np.ndarray):
+            raise ContractError(f"images are {type(images).__name__}; wanted a NumPy array, uint8 [N, S, S, 1 or 3]")
+        labels = np.asarray(labels)
+        if labels.size and labels.dtype.kind not in "biu":  # others would be cut to whole numbers
+            raise ContractError(f"labels are {labels.dtype}; wanted whole numbers from 0 to {len(class_names) - 1}")
+        labels = labels.astype(np.int64, copy=False)
         soft = None if soft_labels is None else np.asarray(soft_labels, dtype=np.float32)
         return cls(images, labels, class_names, fingerprint_of(images, labels), soft)
 
@@ -110,6 +117,11 @@ class Dataset(ABC):
         """Where the user puts it."""
         return self.root / self.name
 
+    @property
+    def typed(self) -> str:
+        """Its name as it is typed in a shell, with what it takes (`folder:PATH`)."""
+        return shlex.quote(f"{self.name}:{self.argument}") if self.argument else self.name
+
     @abstractmethod
     def present(self) -> bool:
         """Whether something that can be loaded lies on disk: a quick look, no decoding."""
@@ -126,7 +138,7 @@ class Dataset(ABC):
         """Fetch it into `folder`, verified. Raises DataError where only the user may (an account, an agreement)."""
         raise DataError(
             f"{self.name} cannot be downloaded for you: {self.source}; then put {self.layouts} into {self.folder}, "
-            f"or give the archive: python bench.py data prepare {self.name} --from ARCHIVE"
+            f"or give the archive: python bench.py data prepare {self.typed} --from ARCHIVE"
         )
 
     def files(self) -> Listing | None:
@@ -145,7 +157,7 @@ class Dataset(ABC):
         """The error for a data set that is not there, or not unpacked."""
         if packed := self.packed():
             return DataError(
-                f"{self.name}: {packed[0]} is still packed: python bench.py data prepare {self.name} unpacks it"
+                f"{self.name}: {packed[0]} is still packed: python bench.py data prepare {self.typed} unpacks it"
             )
         return DataError(
             f"{self.name} is missing: looked in {self.folder} for {self.layouts}{self._found()}; {self.source}"

@@ -1,4 +1,4 @@
-"""The one error of the data sets."""
+"""The errors of the data sets."""
 
 from common.errors import UserError
 from common.text import printable
@@ -12,3 +12,7 @@ class DataError(UserError):
     def __init__(self, message: str) -> None:
         text = printable(message)
         super().__init__(text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}")
+
+
+class ContractError(DataError):
+    """A data set gave arrays that are no splits: what they are, and what is wanted."""

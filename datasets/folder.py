@@ -8,7 +8,7 @@ from datasets.cache.digests import content_digest, named_by
 from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
 from datasets.errors import DataError
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing, class_folders, split_folders, split_named
+from datasets.images.listing import Files, Listing, class_folders, count_loose, split_folders, split_named
 
 TEST_SHARE = 0.2
 SPLIT_SEED = 0
@@ -30,6 +30,7 @@ class Folder(FileDataset):
     source = "give your own: --datasets folder:PATH"
     layouts = "train/<class>/ and test/<class>/, or <class>/ alone"
     fit = "centre"
+    cache_version = 2  # since 2, dark colours of 16 bits are refused, and more is noted
 
     @property
     def folder(self) -> Path:
@@ -50,6 +51,10 @@ class Folder(FileDataset):
             base = base / names[0]
         return base
 
+    def packed(self) -> list[Path]:
+        """Archives in PATH; without one there are none: those in the data folder are other data sets'."""
+        return super().packed() if self.argument else []
+
     def identity(self) -> str:
         """By the folder's name and its images: moving it changes nothing, an added image does."""
         splits, _, _ = self._splits(self._base(), Skipped())
@@ -67,6 +72,11 @@ class Folder(FileDataset):
 
             everything = splits["train"]
             size = round(TEST_SHARE * len(everything.labels))
+            if not size:
+                raise DataError(
+                    f"{base}: {len(everything.labels)} images are too few to draw a test split of a fifth from them; "
+                    f"add some, or put a test split into test/<class>/"
+                )
             train_rows, test_rows = stratified_split(np.array(everything.labels), size, SPLIT_SEED)
             splits = {"train": everything.rows(train_rows.tolist()), "test": everything.rows(test_rows.tolist())}
             notes += (
@@ -100,7 +110,9 @@ class Folder(FileDataset):
         splits = {
             split: class_folders(path, codes, skipped=skipped) for split, path in [("train", train), *folders.items()]
         }
-        if len(names) < 2 or not splits["train"].files:
+        for path in (train, *folders.values()):
+            count_loose(path, skipped)
+        if len({*splits["train"].labels}) < 2:
             raise DataError(
                 f"{train}: images in at least two class folders are wanted, found "
                 f"{len(splits['train'].files):,} images in {len(names)} folders ({', '.join(names)[:80]})"

@@ -18,11 +18,12 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from common.errors import UserError
 from common.files import atomic_write
-from common.foreign import MIB, Unreadable, read_bytes
+from common.foreign import Unreadable, read_bytes
 from reports.figures.features import PERPLEXITY, drawn_features, embed, embedding_key
 from reports.runs.frame import Loaded, load
 from reports.runs.groups import seed_groups
-from reports.runs.predictions import SHARED, Arrays, read_predictions, reversed_accuracy, shared_file
+from reports.runs.history import LARGEST_HISTORY
+from reports.runs.predictions import SHARED, TOLERANCE, Arrays, read_predictions, reversed_accuracy, shared_file
 
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = (
@@ -40,8 +41,6 @@ OF_FIGURES = ("tsne_", "example_", "figure2_")
 UNREAD = ("validation_",)  # a run keeps them for its user; the record has what reports say of that split
 IMAGES = ("example_images", "figure2_images")  # a data set's own, whose terms are not ours to give away
 OF_FLIPS = ("train_uncertainty", "train_free_uncertainty", "train_p_given", "train_p_other")
-LARGEST_HISTORY = 16 * MIB
-TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
 
 
 def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[str]:

@@ -16,6 +16,7 @@ from benchmarks.apply.predictions import Predictions, Score
 from benchmarks.metrics.calibration import softmax
 from common.errors import UserError
 from common.files import atomic_write
+from common.text import printable
 from datasets.images.decode import ImageFile, open_upright
 
 MOST = 1000  # images on a page: about 4 MB
@@ -49,7 +50,7 @@ def write(path: Path, predictions: Predictions, reject: float | None = None, by:
     tiles = [
         Tile(
             source=picture(predictions.files[row]),
-            file=str(predictions.files[row]),
+            file=printable(str(predictions.files[row])),
             name=names[classes[row]],
             probability=f"{probability[row]:.0%}",
             uncertainty=f"{score[row]:.3g}",
@@ -65,7 +66,7 @@ def write(path: Path, predictions: Predictions, reject: float | None = None, by:
         "total": len(score),
         "reject": reject,
         "rejected": int(rejected.sum()),
-        "unreadable": [f"{reason}" for reason in predictions.unreadable.values()],
+        "unreadable": [printable(reason) for reason in predictions.unreadable.values()],
     }
     with atomic_write(path, keep=True) as file:
         file.write(_page(tiles, about))

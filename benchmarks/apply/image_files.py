@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from torch import Tensor
 from benchmarks.apply.predictions import Predictions
 from benchmarks.train.evaluate import batch
 from common.errors import UserError
+from datasets.cache.walk import Skipped, is_folder, user_path
 from datasets.errors import DataError
 from datasets.images.decode import Look, decode
 from datasets.images.listing import ImageFile, images_below
@@ -30,26 +31,34 @@ if TYPE_CHECKING:
 BLOCKS_AHEAD = 2  # blocks decoded while the network is at one: a folder of any size fits into memory
 
 
-def image_paths(paths: Sequence[str | Path]) -> list[Path]:
+def image_paths(paths: Sequence[str | Path], skipped: Skipped | None = None) -> list[Path]:
     """The files, and the images in the folders, each once and in the order given; a folder's in that of their names.
 
-    Raises UserError for a path that is not there and for a folder without images.
+    What is left out in folders is counted in `skipped`. Raises UserError for a path that is not there and for a folder
+    without images.
     """
     found: dict[Path, None] = {}
     for given in paths:
-        path = Path(given).expanduser()
-        if path.is_dir():
-            inside = images_below(path)
+        path = user_path(str(given))
+        if is_folder(path):
+            inside = images_below(path, skipped=skipped)
             if not inside:
                 raise UserError(f"{path}: no image in this folder, nor in those below it")
             found |= dict.fromkeys(inside)
-        elif path.exists():
+        elif _exists(path):
             found[path] = None
         else:
             raise UserError(f"{path}: no such file or folder")
     if not found:
         raise UserError("no images: give files or folders")
     return list(found)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def predict_files(trained: Trained, paths: Sequence[str | Path]) -> Predictions:
@@ -84,7 +93,8 @@ def _decoded(
 ) -> Iterator[np.ndarray]:
     """Blocks of up to `size` images [N, S, S, C]; their files are added to `kept`, the others to `unreadable`."""
     blocks = [files[start : start + size] for start in range(0, len(files), size)]
-    with ThreadPoolExecutor(cpu_count()) as pool, _bar(len(files)) as advance:
+    with ThreadPoolExecutor(cpu_count()) as pool, _bar(len(files)) as advance, ExitStack() as end:
+        end.callback(pool.shutdown, wait=False, cancel_futures=True)  # Ctrl-C does not wait for the blocks ahead
         waiting: list[list[Future[np.ndarray | str]]] = []
         for number in range(len(blocks)):
             ahead = blocks[number + len(waiting) : number + 1 + BLOCKS_AHEAD]

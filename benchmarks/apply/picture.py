@@ -6,9 +6,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.apply.suspects import Suspects
+from datasets.inspect.preview import font
 
 COLUMNS, ROWS = 10, 10
-TILE, TEXT, GAP = 96, 28, 6  # pixels
+TILE, TEXT, GAP, FONT = 96, 28, 6, 10  # pixels
 RED, INK, PAPER = (200, 30, 30), (20, 20, 20), (255, 255, 255)
 
 
@@ -29,6 +30,6 @@ def draw(found: Suspects) -> Image.Image:
         if wrong:
             pen.rectangle((left, top, left + TILE - 1, top + TILE - 1), outline=RED, width=3)
         ink = RED if wrong else INK
-        pen.text((left, top + TILE + 1), names[found.given[row]][:14], fill=ink)
-        pen.text((left, top + TILE + 13), f"> {names[suggested[row]][:12]}", fill=ink)
+        pen.text((left, top + TILE + 1), names[found.given[row]][:14], fill=ink, font=font(FONT))
+        pen.text((left, top + TILE + 13), f"> {names[suggested[row]][:12]}", fill=ink, font=font(FONT))
     return picture

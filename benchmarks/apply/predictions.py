@@ -13,7 +13,7 @@ from benchmarks.metrics.calibration import softmax
 from benchmarks.train.evaluate import Outputs
 from common.errors import UserError
 from common.files import atomic_write
-from common.text import spreadsheet_cell
+from common.text import printable, spreadsheet_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +47,14 @@ class Predictions:
         return self.uncertainty(score) > threshold(score_of(self.trained.test_outputs, score), percent)
 
     def frame(self, reject: float | None = None, by: Score = "own") -> pd.DataFrame:
-        """One row a file, in their order: file, class, probability, uncertainty, free_uncertainty (1 - max softmax),
-        rank (1: the most uncertain) and, where `reject` per cent are asked for, rejected."""
+        """One row a file, in their order: file (its path, printable), class, probability, uncertainty, free_uncertainty
+        (1 - max softmax), rank (1: the most uncertain) and, where `reject` per cent are asked for, rejected."""
         import pandas as pd
 
         rank = np.empty(len(self.files), dtype=int)
         rank[np.argsort(-self.uncertainty(by), kind="stable")] = np.arange(1, len(self.files) + 1)
         columns: dict[str, Any] = {
-            "file": [str(path) for path in self.files],
+            "file": [printable(str(path)) for path in self.files],
             "class": [self.trained.class_names[index] for index in self.classes],
             "probability": softmax(self.outputs.logits).max(axis=1),
             "uncertainty": self.outputs.uncertainty,
@@ -72,7 +72,9 @@ class Predictions:
         table = self.frame(reject, by)
         if self.unreadable:
             problems = {"file": list(map(str, self.unreadable)), "problem": list(self.unreadable.values())}
-            table = pd.concat([table.assign(problem="").astype(object), pd.DataFrame(problems)])
+            # Types with a value for "none": without, an int becomes 4.0 beside it.
+            kinds = {"rank": "Int64", **({"rejected": "boolean"} if "rejected" in table else {})}
+            table = pd.concat([table.assign(problem="").astype(kinds), pd.DataFrame(problems)])
         write_csv(path, table)
 
 
@@ -90,8 +92,13 @@ def threshold(uncertainty: np.ndarray, percent: float) -> float:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """A table with a head, whole or not at all. Text that a spreadsheet would take for a formula gets a ' before it."""
+    """A table with a head, whole or not at all. Text that a spreadsheet would take for a formula gets a ' before it;
+    what cannot be printed or encoded, as bytes of names may be, is an escape."""
     texts = table.select_dtypes(exclude=["number", "bool"]).columns
-    safe = table.assign(**{name: table[name].map(spreadsheet_cell) for name in texts})
+    safe = table.assign(**{name: table[name].map(_cell) for name in texts})
     with atomic_write(path, keep=True) as file:
         safe.to_csv(file, index=False, lineterminator="\n")
+
+
+def _cell(value: object) -> object:
+    return spreadsheet_cell(printable(value)) if isinstance(value, str) else value

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import logging
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,13 +27,18 @@ from benchmarks.train.step.loader import Loader
 from benchmarks.train.step.precision import Precision
 from common.errors import UserError
 from common.foreign import Unreadable
+from common.text import printable
+from datasets.cache.walk import user_path
 from datasets.images.decode import Fit, Look
 from datasets.registry import DATASETS
 from methods.core.base import Method
+from methods.core.weights import sha256
 from methods.registry import METHODS
 
 if TYPE_CHECKING:
     from benchmarks.apply.predictions import Predictions
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ class Trained:
 
     folder: Path
     record: Record
+    class_names: tuple[str, ...]  # in the order of the logits
     look: Look  # how image files become what the data set gave
     evaluator: Evaluator
     test_logits: np.ndarray  # [N, K] of the run's own test split
@@ -51,24 +59,29 @@ class Trained:
         """The network of a run's folder. Neither its data set nor its recipe's file is needed.
 
         Raises UserError where the run is not finished, its files are damaged, or its method is a plug-in's that is not
-        among `plugins`.
+        among `plugins`. A plug-in that has changed since is warned of.
         """
         load_plugins(plugins)
-        path = Path(folder).expanduser().resolve()
+        path = find.place(user_path(str(folder)))
         record = find.read(path)
         spec = record.spec
         if spec.method not in METHODS:
             raise UserError(f"{path}: the method '{spec.method}' is a plug-in's: give its file with --plugin")
-        arrays = _arrays(RunFolder(path).predictions)
+        if changed := _changed_plugins(record):
+            log.warning("%s: %s changed since this run was trained", printable(str(path)), ", ".join(changed))
+        names = class_names(path, record)
+        if not spec.members and not RunFolder(path).weights.exists():
+            raise _no_weights(RunFolder(path).weights)
+        arrays = _arrays(RunFolder(path).predictions, len(names))
         _, side, _, channels = arrays["example_images"].shape
-        classes = len(class_names(record))
-        method = _network(spec, path, classes, side, channels)
+        method = _network(spec, path, len(names), side, channels)
         where = torch.device(device)
         method = method.to(memory_format=torch.channels_last).to(where)
         pipeline = recipe_pipeline(spec.recipe, channels, method.extra_augment)
         return cls(
             path,
             record,
+            names,
             Look(channels, side, _fit(spec.dataset)),
             evaluator(spec, method, pipeline, Precision.of(spec.recipe, where)),
             arrays["test_logits"],
@@ -80,11 +93,6 @@ class Trained:
     def spec(self) -> RunSpec:
         """What the run is of."""
         return self.record.spec
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """In the order of the logits."""
-        return class_names(self.record)
 
     @property
     def device(self) -> torch.device:
@@ -107,9 +115,34 @@ class Trained:
         return predict_files(self, paths)
 
 
-def class_names(record: Record) -> tuple[str, ...]:
-    """The classes that a run told apart, in the order of its logits."""
-    return tuple((record.provenance.get("data") or {}).get("classes") or ())
+def class_names(path: Path, record: Record) -> tuple[str, ...]:
+    """The classes that the run in a folder told apart, in the order of its logits. Raises UserError."""
+    names = data_of(record).get("classes")
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(name, str) and name for name in names)
+        or not 2 <= len({*names}) == len(names)
+    ):
+        raise UserError(f"{path}: its record has no list of class names; two or more are wanted, each another")
+    return tuple(map(printable, names))
+
+
+def data_of(record: Record) -> Mapping[str, Any]:
+    """What a record says of the data; empty where it says nothing, or what no run writes."""
+    data = record.provenance.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _changed_plugins(record: Record) -> list[str]:
+    """Files of the run's methods that are none of those it was trained with, by the digests in its record."""
+    known = record.provenance.get("plugins")
+    if not isinstance(known, dict) or not known:
+        return []
+    methods = dict.fromkeys(spec.method for spec in (record.spec, *record.spec.members))
+    classes = [target for name in methods if name in METHODS and isinstance(target := METHODS[name].target, type)]
+    files = [getattr(sys.modules.get(target.__module__), "__file__", None) for target in classes]  # none in a notebook
+    changed = [Path(file).name for file in files if file and sha256(file) not in known.values()]
+    return [f"the plug-in {printable(name)}" for name in changed]
 
 
 def _network(spec: RunSpec, path: Path, classes: int, side: int, channels: int) -> Method:
@@ -123,12 +156,19 @@ def _network(spec: RunSpec, path: Path, classes: int, side: int, channels: int) 
     file = RunFolder(path).weights
     weights = final_weights.load(file, spec.run_id)
     if weights is None:
-        raise UserError(f"{file}: missing, damaged or another run's; without its weights a run predicts nothing")
+        raise _no_weights(file)
     try:
         method.load_state_dict(weights)
     except RuntimeError as error:
         raise UserError(f"{file}: does not fit the network ({str(error).splitlines()[-1].strip()})") from None
     return method
+
+
+def _no_weights(file: Path) -> UserError:
+    return UserError(
+        f"{file}: missing, damaged or another run's; without its weights a run predicts nothing (released records have "
+        "none: train the run anew)"
+    )
 
 
 def _fit(dataset: str) -> Fit:
@@ -137,7 +177,7 @@ def _fit(dataset: str) -> Fit:
     return fit
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path, classes: int) -> dict[str, np.ndarray]:
     try:
         arrays = read_arrays(path)
         check(arrays)
@@ -145,4 +185,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: cannot be read ({error})") from None
     if "example_images" not in arrays:  # whose shape says what the network takes
         raise UserError(f"{path}: example_images are missing")
+    if arrays["test_logits"].shape[1] != classes:
+        columns = arrays["test_logits"].shape[1]
+        raise UserError(f"{path}: test_logits are of {columns} classes, but the run's record names {classes}")
     return arrays

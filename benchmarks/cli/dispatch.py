@@ -7,16 +7,27 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks.cli.values import dataset, parse_datasets
 from common.errors import UserError
+from common.text import printable
+
+# What each action of `data` reads beside its name.
+READS: Mapping[str, tuple[str, ...]] = {
+    "list": (),
+    "check": (),
+    "prepare": ("from", "size"),
+    "show": ("size", "noise", "seed", "out"),
+}
 
 
 def list_(flags: argparse.Namespace) -> int:
     """`bench.py list`."""
-    from benchmarks.cli.values import parse_names
     from benchmarks.cli.verbs import listing
 
     if flags.recipe:
-        names = parse_names(flags.datasets) if flags.datasets else ("faces",)
+        if flags.methods:
+            raise UserError("list --recipe: shows no methods; leave --methods out")
+        names = parse_datasets(flags.datasets) if flags.datasets else ("faces",)
         print("\n\n".join(listing.resolved_recipe(flags.recipe, name, flags.plugin) for name in names))
         return 0
     if flags.datasets:
@@ -34,13 +45,10 @@ def status(flags: argparse.Namespace) -> int:
     if not flags.watch:
         print(statuses.status(runs, as_json_list=flags.json))
         return 0
-    try:
-        for text in statuses.watch(runs):
-            if sys.stdout.isatty():
-                print("\x1b[H\x1b[2J", end="")
-            print(text, flush=True)
-    except KeyboardInterrupt:
-        return 130
+    for text in statuses.watch(runs):
+        if sys.stdout.isatty():
+            print("\x1b[H\x1b[2J", end="")
+        print(text, flush=True)
     return 0
 
 
@@ -60,21 +68,26 @@ def data(flags: argparse.Namespace) -> int:
     load_plugins(flags.plugin)
     if flags.action == "suspects":
         raise UserError("data suspects: flags stand after it: python bench.py data suspects NAME --folds 3 ...")
+    for flag in ("from", "size", "noise", "seed", "out"):
+        if getattr(flags, flag) is not None and flag not in READS[flags.action]:
+            which = " or ".join(f"data {action}" for action, read in READS.items() if flag in read)
+            raise UserError(f"data {flags.action} --{flag}: only with {which}")
+    name = dataset(flags.name) if flags.name else None
     if flags.action == "list":
-        print(verbs.listing(flags.data, [flags.name] if flags.name else ()))
+        print(verbs.listing(flags.data, [name] if name else ()))
         return 0
-    if not flags.name:
+    if not name:
         raise UserError(f"data {flags.action}: NAME is missing; `python bench.py data list` shows the data sets")
     if flags.action == "check":
-        text, sound = verbs.check(flags.name, flags.data)
+        text, sound = verbs.check(name, flags.data)
         print(text)
         return 0 if sound else 1
     if flags.action == "prepare":
-        for line in verbs.prepare(flags.name, flags.data, flags.archive, flags.size):
-            print(line, flush=True)
+        for line in verbs.prepare(name, flags.data, getattr(flags, "from"), flags.size):
+            print(printable(line), flush=True)
         return 0
-    out = flags.out or Path(f"{flags.name.partition(':')[0]}.png")
-    print(verbs.show(flags.name, flags.data, out, flags.noise, flags.seed, flags.size))
+    out = flags.out or Path(f"{name.partition(':')[0]}.png")
+    print(verbs.show(name, flags.data, out, flags.noise, flags.seed or 0, flags.size))
     return 0
 
 

@@ -21,10 +21,20 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **values})
+        self._mixing = False  # within `parse_known_intermixed_args`, which may call the method below
 
     def parse_known_args(self, *given: Any) -> Any:  # type: ignore[override]  # of four overloads
-        """Refuse what is unknown in the verb's own parser: argparse leaves it to the topmost, which knows no flags."""
+        """Take flags before, between and behind names, and refuse what is unknown in the verb's own parser: argparse
+        leaves it to the topmost, which knows no flags."""
         found, extras = super().parse_known_args(*given)
+        if self._mixing or not extras:
+            return found, extras
+        if not self._subparsers:
+            self._mixing = True
+            try:
+                found, extras = self.parse_known_intermixed_args(*given)
+            finally:
+                self._mixing = False
         if extras:
             close = get_close_matches(extras[0].partition("=")[0], self._option_string_actions, n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""

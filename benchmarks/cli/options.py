@@ -137,7 +137,7 @@ def _status(verb: Parser) -> None:
 def _data(verb: Parser) -> None:
     verb.add_argument("action", choices=("list", "check", "prepare", "show", "suspects"))
     verb.add_argument("name", nargs="?", metavar="NAME", help="a data set (all of them for `list`)")
-    verb.add_argument("--from", dest="archive", type=path, metavar="FILE", help="prepare: unpack your download first")
+    verb.add_argument("--from", type=path, metavar="FILE", help="prepare: unpack your download first")
     verb.add_argument(
         "--size",
         type=whole(8, MOST_PIXELS),
@@ -146,7 +146,7 @@ def _data(verb: Parser) -> None:
     )
     marked = "show: mark the labels this noise flips (0.3, asymmetric:0.4 ...)"
     verb.add_argument("--noise", type=filled, metavar="KIND", help=marked)
-    verb.add_argument("--seed", type=whole(0, MOST_SEED - 1), default=0, metavar="N", help="show: whose noise (0)")
+    verb.add_argument("--seed", type=whole(0, MOST_SEED - 1), metavar="N", help="show: whose noise (0)")
     verb.add_argument("--out", type=path, metavar="FILE.png", help="show: the picture (NAME.png)")
     data(verb)
     plugin(verb)

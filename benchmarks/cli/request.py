@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli.values import parse_names, parse_noise, parse_seeds
+from benchmarks.cli.values import parse_datasets, parse_names, parse_noise, parse_seeds
 from benchmarks.launch.devices import devices
 from benchmarks.plan import grid as plan
 from benchmarks.plan import suite
@@ -37,7 +37,7 @@ def from_flags(flags: argparse.Namespace) -> plan.Request:
         "sets": sets,
     }
     if flags.datasets is not None:
-        changes["datasets"] = parse_names(flags.datasets)
+        changes["datasets"] = parse_datasets(flags.datasets)
     if flags.noise is not None:
         changes["noise"] = parse_noise(flags.noise)
     if flags.seeds is not None:

@@ -5,6 +5,7 @@ The first few are argparse's `type`: they raise its own error, which names the f
 
 from __future__ import annotations
 
+import errno
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from benchmarks.plan.spec import MOST_SEED, Noise
 from common.errors import UserError
 from common.text import printable
 from datasets import noise
+from datasets.cache.walk import is_folder, user_path
+from datasets.registry import DATASETS
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS, MOST_TRIES = 1000, 4096, 512, 1000
 
@@ -27,13 +30,15 @@ def filled(text: str) -> str:
 
 def path(text: str) -> Path:
     """A path; `~` is the user's home also where the shell leaves it alone, as after `=`."""
-    found = Path(filled(text))
-    if "\0" in text:
+    if "\0" in filled(text):
         raise ArgumentTypeError("holds a NUL character")
+    found = user_path(text)
     try:
-        return found.expanduser()
-    except RuntimeError:  # nobody's home is known here
-        return found
+        found.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # `resolve` raises no OSError on it
+            raise ArgumentTypeError(f"{printable(text)}: a link that leads back to itself") from None
+    return found
 
 
 def folder(text: str) -> Path:
@@ -74,6 +79,21 @@ def parse_names(text: str) -> tuple[str, ...]:
     if not found:
         raise UserError(f"'{text}' names nothing; expected names separated by commas")
     return found
+
+
+def parse_datasets(text: str) -> tuple[str, ...]:
+    """Names of data sets as `parse_names` parts them. Raises UserError for a folder's path, with how it is written."""
+    names = parse_names(text)
+    for name in names:
+        dataset(name)
+    return names
+
+
+def dataset(name: str) -> str:
+    """A data set's name. Raises UserError for a folder's path, with how it is written."""
+    if name not in DATASETS and is_folder(user_path(name)):
+        raise UserError(f"data set '{name}': a folder of your own is written folder:{name}")
+    return name
 
 
 def parse_noise(text: str) -> tuple[Noise, ...]:

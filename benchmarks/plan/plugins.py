@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import os
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.text import printable
+from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
 from methods.registry import METHODS
 
@@ -29,7 +31,7 @@ def load_plugins(paths: Iterable[Path]) -> list[str]:
     imported within two minutes, and for a method or data set that is none."""
     added: list[str] = []
     for path in paths:
-        path = path.expanduser().resolve()
+        path = Path(os.path.realpath(user_path(str(path))))  # a link to itself has a name, too
         name = f"plugin_{hashlib.sha256(str(path).encode(errors='surrogateescape')).hexdigest()[:12]}"
         if name in sys.modules:
             continue
@@ -46,7 +48,7 @@ def load_plugins(paths: Iterable[Path]) -> list[str]:
 
             check_method(METHODS.load(method))
         for dataset in set(DATASETS) - before:
-            _check_dataset(dataset)
+            _check_dataset(dataset, path)
         new = {*METHODS, *DATASETS} - before
         if not new:
             raise UserError(
@@ -71,7 +73,7 @@ def _import(name: str, path: Path) -> None:
         raise UserError(_said(error)) from error  # SystemExit too: a script that calls sys.exit is no plug-in
 
 
-def _check_dataset(name: str) -> None:
+def _check_dataset(name: str, path: Path) -> None:
     """Raise a UserError that names what a data set lacks. Nothing is loaded."""
     from datasets.base import Dataset
 
@@ -91,28 +93,43 @@ def _check_dataset(name: str) -> None:
         cls(Path("data")).present()
     except Exception as error:
         raise _none(name, f"`present()` must say whether it is there, and raised {_said(error)}") from error
-    cls.load = _guarded(name, cls.load)  # type: ignore[method-assign]
+    cls.load = _guarded(name, path, cls.load)  # type: ignore[method-assign]
 
 
-def _guarded(name: str, load: Callable[..., Any]) -> Callable[..., Any]:
-    """A data set's `load` whose errors are one line that names the place, and whose result is a `Splits`."""
-    from datasets.base import Splits
+def _guarded(name: str, path: Path, load: Callable[..., Any]) -> Callable[..., Any]:
+    """The `load` of a data set in the file `path`, whose errors are one line that names the place, and whose result is
+    a `Splits` that no run would misread."""
+    from datasets.base import Dataset, Splits
+    from datasets.contract import check_splits
+    from datasets.errors import ContractError
 
     @functools.wraps(load)
-    def guarded(*arguments: Any, **named: Any) -> Splits:
+    def guarded(self: Dataset, image_size: int | None = None) -> Splits:
         try:
-            splits = load(*arguments, **named)
+            splits = load(self, image_size)
+            if not isinstance(splits, Splits):
+                raise _none(name, f"`load()` must return datasets.Splits, not {type(splits).__name__}")
+            check_splits(splits, self.class_names, image_size)
+        except ContractError as error:
+            line = _line(error, path)
+            where = f"{path.name}, line {line}" if line else path.name
+            raise UserError(printable(f"data set '{name}' ({where}): {error}")) from error
         except UserError:
             raise
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"line {last.lineno} of {Path(last.filename).name}"
+            line = _line(error, path)
+            where = f"line {line} of {path.name}" if line else f"line {last.lineno} of {Path(last.filename).name}"
             raise _none(name, f"`load()` raised {_said(error)} ({where})") from error
-        if not isinstance(splits, Splits):
-            raise _none(name, f"`load()` must return datasets.Splits, not {type(splits).__name__}")
         return splits
 
     return guarded
+
+
+def _line(error: Exception, path: Path) -> int | None:
+    """The last line of the file `path` that led to an error."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == path]
+    return lines[-1] if lines else None
 
 
 def _none(name: str, clause: str) -> UserError:

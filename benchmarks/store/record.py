@@ -4,20 +4,76 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from benchmarks.plan.spec import RunSpec, hash_of
 from common.files import atomic_write
-from common.foreign import Unreadable, read_json, validated
+from common.foreign import Foreign, Unreadable, read_json, validated
+from common.validation import Problem
 
 SCHEMA = 1
 
 
 class BadRecord(Unreadable):
     """A record that cannot be used: truncated, foreign, of another schema or of another run. The message says which."""
+
+
+class _Data(Foreign):
+    classes: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+
+class _Provenance(Foreign):
+    """What is read of where a run comes from; the rest is for people to read."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+    processor: str | None = None
+    threads: int | None = None
+    parameters: int | None = None
+    plugins: Mapping[str, str] | None = None
+    data: _Data | None = None
+
+
+class _Noise(Foreign):
+    requested: float = 0.0
+    realised: float | None = None
+
+
+def _of(kind: type[Foreign]) -> AfterValidator:
+    """The parts of a dictionary that are read are of these types; it stays as it is."""
+
+    def check(content: dict[str, Any]) -> dict[str, Any]:
+        try:
+            kind.model_validate(content, strict=True)
+        except ValidationError as error:
+            raise ValueError(str(Problem.of(error))) from None
+        return content
+
+    return AfterValidator(check)
+
+
+def _possible(metrics: Any) -> Any:
+    """Metrics as a run can have them. Raises ValueError that names the first that is not."""
+    if not isinstance(metrics, Mapping) or not all(isinstance(part, Mapping | None) for part in metrics.values()):
+        raise ValueError("must be groups of numbers by name")
+    if not metrics.get("last"):
+        raise ValueError("has no numbers of the last epoch ('last')")
+    for group, values in metrics.items():
+        for name, value in (values or {}).items():
+            low = -1 if name.endswith("spearman") else 0
+            if value is None or (name == "epoch" and not isinstance(value, bool)):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= 1:
+                raise ValueError(f"{group}.{name} {value!r:.20}: must be a number from {low} to 1, or null")
+    best, last = ((metrics.get(group) or {}).get("accuracy") for group in ("best_on_test", "last"))
+    if best is not None and last is not None and best < last:
+        raise ValueError(f"best_on_test.accuracy {best:g} is below that of the last epoch, {last:g}")
+    return metrics
 
 
 class Record(BaseModel):
@@ -30,13 +86,14 @@ class Record(BaseModel):
     status: Literal["done"] = "done"
     spec: RunSpec
     # {"last": {...}, "best_on_test": {...}, "best_on_validation": {...} | None}; see benchmarks/metrics/ for names
-    metrics: dict[str, dict[str, float | int | None] | None]
-    noise: dict[str, Any]  # requested, realised, flipped rows
+    metrics: Annotated[dict[str, dict[str, float | int | None] | None], BeforeValidator(_possible)]
+    noise: Annotated[dict[str, Any], _of(_Noise)]  # requested, realised, flipped rows
     relabelling: list[dict[str, Any]]  # one row an epoch that relabelled: precision, recall, share of right labels
     # seconds, train_seconds, evaluation_seconds, images_per_second, peak_memory_mib; load: the machine's, median of the
     # one-minute averages at the epochs' ends
     timing: dict[str, float | None]
-    provenance: dict[str, Any]  # commit, dirty, versions, hardware, device, precision, threads, data, weights
+    # commit, dirty, versions, hardware, device, precision, threads, data, weights
+    provenance: Annotated[dict[str, Any], _of(_Provenance)]
 
 
 def write_record(path: Path, record: Record) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets.cache.walk import Skipped, subfolders
 from datasets.errors import DataError
-from datasets.images.listing import Files, class_folders, split_folders
+from datasets.images.listing import Files, class_folders, count_loose, split_folders
 
 # Folders are mapped by name, never by their order: alphabetical order swaps classes.
 _SPELLINGS = {
@@ -53,4 +53,5 @@ def expression_folders(
                 raise DataError(f"{folder / name}: not a class of {title}; valid: {', '.join(class_names)}, {codes}")
             labels[name] = label
         splits[split] = class_folders(folder, labels, skipped=skipped)
+        count_loose(folder, skipped)
     return splits

@@ -58,7 +58,7 @@ class RAFDB(FileDataset):
             raise DataError(f"{base}: no images: looked in {' and '.join(_IMAGES)}; {mend}")
         there = {path.name: path for path in images_below(images)}  # wherever in there: people unpack twice
         splits = {"train": Files(), "test": Files()}
-        for name, label in read_list(labels, self.first_code, len(self.class_names)):
+        for name, label in read_list(labels, self.first_code, self.class_names):
             split = name.partition("_")[0]
             if split not in splits:
                 raise DataError(f"{labels}: {name} begins with neither train_ nor test_")

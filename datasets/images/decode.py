@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from datasets.cache.walk import regular
 from datasets.errors import DataError
+from datasets.images.depth import check_colour, grey_of_8_bits, raw_mode
 from datasets.images.listing import ImageFile
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")  # none that runs other programs (EPS)
 _MOST_PIXELS = 1 << 26  # 8,192 x 8,192: no data set has images near it, a decompression bomb has
-_DARKEST = 1 << 12  # a 16-bit image with nothing above is one of 8 to 12 bits
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp")  # where an orientation may be given
 _CHUNK = 32  # images a task: a thread's bookkeeping then costs little, and a killed build stops soon
 
@@ -46,9 +46,9 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
     """The image as one looks at it: turned by its EXIF orientation, cut to its box, grey (1 channel) or RGB (3).
 
     Grey, palette, CMYK and 16-bit files are converted; an alpha channel is dropped. Raises DataError naming the file
-    where it is empty, truncated, no image, or larger than any data set's images (a decompression bomb).
+    where it is empty, truncated, no image, larger than any data set's images (a decompression bomb), or not to be read.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = file.path
     try:
@@ -57,7 +57,9 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
         with Image.open(path, formats=_FORMATS) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise DataError(f"{path}: {image.width:,} x {image.height:,} pixels: refused as a decompression bomb")
+            raw = raw_mode(image)
             image.load()
+            check_colour(image, raw, path)
             # Most files have none, and looking for it copies the image.
             turned = any(key in image.info for key in _ORIENTED) or image.format == "TIFF"
             upright = _channels(ImageOps.exif_transpose(image) if turned else image, channels, path)
@@ -66,8 +68,12 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
     except Image.DecompressionBombError:
         raise DataError(f"{path}: refused as a decompression bomb") from None
     except Exception as error:  # PIL's readers raise anything on damaged files, struct.error among them
-        empty = path.is_file() and path.stat().st_size == 0
-        why = "the file is empty" if empty else f"{type(error).__name__}: {str(error)[:80]}".replace(str(path), "file")
+        if isinstance(error, OSError) and error.strerror:  # the system's, not PIL's
+            raise DataError(f"{path}: cannot be read: {error.strerror.lower()}") from None
+        why = f"{type(error).__name__}: {str(error)[:80]}"
+        if isinstance(error, UnidentifiedImageError):
+            empty = path.is_file() and path.stat().st_size == 0
+            why = "the file is empty" if empty else f"it is no image; read are {', '.join(_FORMATS)}"
         raise DataError(f"{path}: cannot be decoded ({why}); get the file again") from None
     if file.box is None:
         return upright
@@ -162,20 +168,10 @@ def in_parallel(count: int, work: Callable[[int, int], T], title: str) -> Iterat
 
 
 def _channels(image: Image.Image, channels: int, path: Path) -> Image.Image:
-    import numpy as np
-    from PIL import Image
-
     if image.mode == "F":
         raise DataError(f"{path}: floating-point pixels have no agreed range; convert the file to 8 bits")
-    if image.mode.startswith("I"):  # 16 bits: PIL's own conversion would clip instead of scale
-        deep = np.asarray(image)
-        least, most = int(deep.min()), int(deep.max())
-        if least < 0 or most > 0xFFFF or 0 < most < _DARKEST:
-            raise DataError(
-                f"{path}: pixels of more than 8 bits whose values are {least:,} to {most:,}: which value is white is "
-                "not known, and taken for 16 bits they would be black; convert the files to 8 bits"
-            )
-        image = Image.fromarray((deep >> 8).astype(np.uint8))
+    if image.mode.startswith("I"):
+        image = grey_of_8_bits(image, path)
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     wanted = "L" if channels == 1 else "RGB"

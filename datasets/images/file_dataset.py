@@ -77,13 +77,19 @@ class FileDataset(Dataset):
         )
 
     def listing(self, base: Path) -> Listing:
-        """What `read` finds, its names printable, with notes on counts. Raises DataError for an empty split."""
+        """What `read` finds, its names printable, with notes on counts and on classes without training images. Raises
+        DataError for an empty split."""
         listing = self.read(base)
         for split in ("train", "test"):
             if split not in listing.splits or not listing.splits[split].files:
                 raise DataError(f"{base}: no {split} images; is the data set whole?")
         counts = {split: len(part.labels) for split, part in listing.splits.items()}
-        notes = (*listing.notes, *listing.skipped.notes(self.name), *self.count_notes(counts))
+        notes = (
+            *listing.notes,
+            *self.class_notes(listing),
+            *listing.skipped.notes(self.name),
+            *self.count_notes(counts),
+        )
         classes = tuple(map(printable, listing.class_names))
         return dataclasses.replace(listing, class_names=classes, notes=tuple(map(printable, notes)))
 
@@ -94,6 +100,13 @@ class FileDataset(Dataset):
             for split, official in self.official.items()
             if counts.get(split, 0) != sum(official)
         )
+
+    def class_notes(self, listing: Listing) -> tuple[str, ...]:
+        """A note on classes without training images: they are classes, and label noise turns labels into theirs."""
+        there, names = set(listing.splits["train"].labels), listing.class_names
+        absent = ", ".join(name for label, name in enumerate(names) if label not in there)
+        count = f"{len(names) - len(there):,} of {len(names):,} classes"
+        return (f"{self.name}: no training images of {count}: {absent[:200]}",) if absent else ()
 
     def files(self) -> Listing | None:
         """What `read` finds, counts noted."""

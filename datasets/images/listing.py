@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -130,6 +131,13 @@ def class_folders(folder: Path, classes: Mapping[str, int], below: str = "", ski
             for path in images_below(start, folder, skipped):
                 found.add(ImageFile(path), label, f"{name}/{path.relative_to(start)}")
     return found
+
+
+def count_loose(folder: Path, skipped: Skipped) -> None:
+    """Count the images that lie beside the class folders in `folder`, of no class."""
+    for name, entry in itertools.takewhile(lambda found: "/" not in found[0], walk(folder)):
+        if is_image(entry):
+            skipped.add("images outside the class folders", f"{folder.name}/{name}")
 
 
 def images_below(folder: Path, root: Path | None = None, skipped: Skipped | None = None) -> list[Path]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from datasets.base import ImageSet
 from datasets.noise import NoisyLabels
@@ -15,6 +19,12 @@ _MARGIN = 110  # for the class names
 _RED, _INK, _PAPER = (200, 30, 30), (20, 20, 20), (255, 255, 255)
 
 
+@cache
+def font(size: int = 10) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib: PIL's own draws a box for all but plain Latin letters."""
+    return ImageFont.truetype(str(Path(mpl.get_data_path(), "fonts/ttf/DejaVuSans.ttf")), size)
+
+
 def draw(part: ImageSet, noisy: NoisyLabels | None = None, columns: int = 8, most_classes: int = 40) -> Image.Image:
     """A row for each class (of its clean label) with up to `columns` images, spread over the split.
 
@@ -24,6 +34,7 @@ def draw(part: ImageSet, noisy: NoisyLabels | None = None, columns: int = 8, mos
     width, height = _MARGIN + columns * (_TILE + _GAP), len(names) * (_TILE + _TEXT + _GAP) + _GAP
     picture = Image.new("RGB", (width, height), _PAPER)
     pen = ImageDraw.Draw(picture)
+    pen.font = font()
     for line, name in enumerate(names):
         top = _GAP + line * (_TILE + _TEXT + _GAP)
         pen.text((4, top + _TILE // 2), name[:18], fill=_INK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,25 @@ from datasets.images.text import lines, whole_number
 if TYPE_CHECKING:
     import numpy as np
 
-_LINE = re.compile(r"(.*[^\s,;])[\s,;]+([^\s,;]+)")  # names may hold blanks
+_LINE = re.compile(r"""("?)(.*[^\s,;])\1[\s,;]+("?)([^\s,;]+)\3""")  # names may hold blanks; both may be quoted
+_ALIGNED = "_aligned"  # RAF-DB's images are listed under their own names in some lists, without this in others
 
 
-def read_list(path: Path, first_code: int, num_classes: int) -> Iterator[tuple[str, int]]:
-    """(file name, class from 0) of each line; blank lines are skipped, a blank, tab, comma or semicolon parts the two.
+def read_list(path: Path, first_code: int, class_names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """(file name, class from 0) of each line; blank lines are skipped, a blank, tab, comma or semicolon parts the two,
+    either of which may stand in quotes.
 
-    Raises DataError naming file, line and problem; codes are `first_code` .. `first_code + num_classes - 1`.
+    Raises DataError naming file, line and problem; codes are `first_code` .. `first_code + K - 1`.
     """
-    end = first_code + num_classes
+    end = first_code + len(class_names)
     for number, name, code in _pairs(path):
         label = whole_number(code, end, first_code)
         if label is None:
-            valid = f"{first_code}..{end - 1}"
-            raise DataError(f"{path}: line {number:,}: label '{code[:20]}' of {name[-80:]} is not one of {valid}")
+            counted = ", ".join(f"{at} {known[:30]}" for at, known in enumerate(class_names[:3], start=first_code))
+            raise DataError(
+                f"{path}: line {number:,}: label '{code[:20]}' of {name[-80:]} is not one of {first_code}..{end - 1} "
+                f"(the classes' numbers: {counted}{' ...' if len(class_names) > 3 else ''})"
+            )
         yield name, label - first_code
 
 
@@ -37,7 +42,7 @@ def _pairs(path: Path) -> Iterator[tuple[int, str, str]]:
         text = line.strip()
         fields = _LINE.fullmatch(text)
         if fields is not None:
-            yield number, fields[1], fields[2]
+            yield number, fields[2], fields[4]
         elif text:
             raise DataError(f"{path}: line {number:,}: '{text[:40]}' is not a file name and a label")
 
@@ -61,26 +66,43 @@ def published(train: ImageSet, path: Path) -> tuple[np.ndarray, tuple[str, ...]]
         first = 0
         notes = (f"{path.name}: its labels count from 0, not from {train.first_code} as the data set's own do",)
     labels: dict[str, int] = {}
-    for name, label in read_list(path, first, len(train.class_names)):
+    for name, label in read_list(path, first, train.class_names):
         if labels.setdefault(key(name), label) != label:
             raise DataError(f"{path}: two different labels for {name}")
     lacking = [name for name in names if key(name) not in labels]
     if lacking:
-        raise DataError(f"{path}: no label for {len(lacking):,} of {len(names):,} training images, e.g. {lacking[0]}")
+        strange = min(labels.keys() - map(key, names), default="")
+        others = f"; the list has other names, e.g. {strange[-80:]}" if strange else ""
+        raise DataError(
+            f"{path}: no label for {len(lacking):,} of {len(names):,} training images, e.g. {lacking[0]}{others}"
+        )
     return np.array([labels[key(name)] for name in names], dtype=np.int64), notes
 
 
 def _key(names: list[str]) -> Callable[[str], str]:
-    """What of a name tells the files apart: its last part, or as many as the data set's own names have."""
+    """What of a listed name tells the files apart: its last part, where that of `names` does; else as many of its last
+    parts as make one of `names`."""
+    own = {_plain(name) for name in names}
+    # Where both the aligned image and the original are there, the names tell them apart.
+    aligned = "" if len({name.replace(_ALIGNED, "") for name in own}) < len(own) else _ALIGNED
 
-    def of(name: str, parts: int) -> str:
-        return "/".join(plain(name).split("/")[-parts:])
+    def plain(name: str) -> str:
+        return _plain(name).replace(aligned, "") if aligned else _plain(name)
 
-    unique = len({of(name, 1) for name in names}) == len(names)
-    depth = 1 if unique else max(name.count("/") + 1 for name in names)
-    return lambda name: of(name, depth)
+    own = {plain(name) for name in names}
+    unique = len({name.rpartition("/")[2] for name in own}) == len(names)
+    deepest = 1 + max(name.count("/") for name in own)
+
+    def of(name: str) -> str:
+        parts = plain(name).split("/")
+        if unique:
+            return parts[-1]
+        ends = ("/".join(parts[start:]) for start in range(max(0, len(parts) - deepest), len(parts)))
+        return next((end for end in ends if end in own), "/".join(parts))
+
+    return of
 
 
-def plain(name: str) -> str:
-    """RAF-DB's aligned images are listed under the originals' names in some lists, under their own in others."""
-    return name.replace("\\", "/").replace("_aligned", "")
+def _plain(name: str) -> str:
+    """With the slashes of one system, and without `./`."""
+    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))

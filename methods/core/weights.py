@@ -100,7 +100,7 @@ def sha256(path: str | Path) -> str:
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"weights {path}: no such file")
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return _read_safetensors(path)
     try:
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(_NUMPY):

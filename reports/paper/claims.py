@@ -87,8 +87,8 @@ OF_THE_PAPER: tuple[Claim, ...] = (
         "sum to one, u W f + (1 − u) W g = W (u f + (1 − u) g), so its 0.62 points are chance; mixed probabilities are "
         "something else. What loss attention learns is a certainty, since its loss pushes down the weight of hard "
         "images; the comparison at 10 % rejected reads it as an uncertainty, as of all methods, so that it says little "
-        "of which network is better. The appendix has its accuracy the other way round, too. The ablations' runs are of "
-        "another processor than most of RUL's and DUL's, which may be worth half a point (docs/checks.md).",
+        "of which network is better. The appendix has its accuracy the other way round, too. The ablations' runs are "
+        "of another processor than most of RUL's and DUL's, which may be worth half a point (docs/checks.md).",
     ),
     Claim(
         number=6,
@@ -142,9 +142,7 @@ OF_THE_PAPER: tuple[Claim, ...] = (
             less("rul", "dul", "silhouette", "silhouette (·100)"),
             Comparison("rul: uncertain images' distance to the centre", Side("rul", "centre"), sign=-1),
         ),
-        shown=tuple(
-            Side(arm, name) for name in ("silhouette", "centre") for arm in ("conf", "baseline", "rul_head")
-        ),
+        shown=tuple(Side(arm, name) for name in ("silhouette", "centre") for arm in ("conf", "baseline", "rul_head")),
         remark="Measured on the test features themselves: the silhouette by label; the mean distance to the centre "
         "of the most uncertain tenth, in per cent above that of the most certain tenth (below zero: nearer). RUL's and "
         "DUL's features are those of their head, 64 dimensions, SCN's those of the average pool, 256. Uncertain images "

@@ -58,8 +58,8 @@ QUESTIONS: tuple[Claim, ...] = (
             *(Side(arm, name) for name in ("auroc", "at_30") for arm in (RELABELS, "rul")),
         ),
         remark="Right labels after training minus before, in points of the training set: the last epoch's precision "
-        "hides what earlier epochs broke. SCN relabels under whatever labels it is given, also clean ones. The released "
-        f"code lacks relabelling, which is vital ({AUTHOR}, issue 4).",
+        "hides what earlier epochs broke. SCN relabels under whatever labels it is given, also clean ones. The "
+        f"released code lacks relabelling, which is vital ({AUTHOR}, issue 4).",
     ),
     Claim(
         number=15,
@@ -134,8 +134,8 @@ QUESTIONS: tuple[Claim, ...] = (
         asked="here",
         tested="uncertainty and mixing add to the head; the head adds to the baseline",
         remark="rul_head is cross-entropy behind RUL's mu branch (dropout 0.4 and a layer to 64 features between two "
-        "normalisations), where the baseline has an average pool: RUL without uncertainty and mixing. None relabels. How DUL stands "
-        "rests on how its KL term is read, and the head's clean runs are of one processor, most of the baseline's of "
-        "another (docs/checks.md).",
+        "normalisations), where the baseline has an average pool: RUL without uncertainty and mixing. None "
+        "relabels. How DUL stands rests on how its KL term is read, and the head's clean runs are of one "
+        "processor, most of the baseline's of another (docs/checks.md).",
     ),
 )

@@ -14,6 +14,7 @@ from benchmarks.plan.spec import Noise, RunSpec
 from benchmarks.plan.suite import SUITES, Suite
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from benchmarks.store.runs import Store
+from common.foreign import Unreadable, read_model
 from reports.runs.frame import Loaded, setup_of
 from reports.runs.select import Cell, belongs, command, select
 
@@ -53,8 +54,8 @@ def unfinished(loaded: Loaded, roots: Sequence[Path]) -> list[RunStatus]:
 def spec_of(folder: Path) -> RunSpec | None:
     """What an unfinished run is of; None where it has not said so."""
     try:
-        return RunSpec.model_validate_json(RunFolder(folder).spec.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_model(RunFolder(folder).spec, RunSpec)
+    except (FileNotFoundError, Unreadable):
         return None
 
 

@@ -6,13 +6,16 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.foreign import MIB, Unreadable, read_text
+
+LARGEST_HISTORY = 16 * MIB  # 100,000 epochs
+
 
 def history(path: Path) -> dict[str, list[float]]:
     """Columns of `history.csv` as numbers, NaN where a field is none; empty where the file cannot be read."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
-    except (OSError, ValueError, csv.Error):
+        header, *rows = list(csv.reader(read_text(path, LARGEST_HISTORY).splitlines())) or [[]]
+    except (FileNotFoundError, Unreadable, csv.Error):
         return {}
     return {name: [_number(row, place) for row in rows] for place, name in enumerate(header)}
 

@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.metrics.accuracy import accuracy_after_rejection
+from benchmarks.metrics.ranking import auroc
 from benchmarks.metrics.scores import of_predictions
 from benchmarks.store.arrays import check, read_arrays
+from benchmarks.store.record import read_record
 from benchmarks.store.run_folder import RunFolder
 from common.foreign import Unreadable
 
 log = logging.getLogger(__name__)
 Arrays = Mapping[str, np.ndarray]
+TOLERANCE = 0.5e-4  # half a unit of the fourth decimal: reports show no more
 
 # Released records keep what many runs have in common (labels, noise) once: `shared/<digest>.npz` in their folder. A
 # run's own file names it in an array of strings, `name=digest`.
@@ -32,7 +35,8 @@ def shared_file(root: Path, digest: str) -> Path:
 def read_predictions(folder: Path) -> Arrays:
     """The arrays of a run's `predictions.npz` (`benchmarks.train.run` names them), as a run writes them.
 
-    Raises Unreadable with the reason, FileNotFoundError where there are none.
+    Raises Unreadable with the reason, also where its record tells another result, FileNotFoundError without predictions
+    or record.
     """
     arrays = read_arrays(RunFolder(folder).predictions)
     for entry in arrays.pop(SHARED, np.array([])).ravel():
@@ -47,7 +51,18 @@ def read_predictions(folder: Path) -> Arrays:
         except (Unreadable, OSError) as error:
             raise Unreadable(f"{SHARED}/{digest}.npz: {error}") from None
     check(arrays)
+    _of_record(arrays, read_record(RunFolder(folder).record).metrics["last"] or {})
     return arrays
+
+
+def _of_record(arrays: Arrays, last: Mapping[str, float | None]) -> None:
+    """Raise Unreadable where the predictions are another run's than the record, by what both tell of the test set."""
+    correct = arrays["test_logits"].argmax(axis=1) == arrays["test_labels"]
+    found = {"accuracy": float(correct.mean()), "error_auroc": auroc(arrays["test_uncertainty"], ~correct)}
+    for name, value in found.items():
+        told = last.get(name)
+        if value is not None and told is not None and abs(value - told) > TOLERANCE:
+            raise Unreadable(f"it is of another run: its {name} is {value:.4f}, the record's {told:.4f}")
 
 
 @lru_cache(maxsize=64)  # what the runs of a data set and noise share, of several seeds

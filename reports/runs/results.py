@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from common.files import atomic_write
+from common.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def _text(value: Any) -> Any:
         return value.model_dump_json()
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, sort_keys=True)
-    return str(value) if isinstance(value, Path) else value
+    return printable(str(value)) if isinstance(value, Path) else value
 
 
 def write_results(folder: Path, runs: pd.DataFrame) -> list[Path]:

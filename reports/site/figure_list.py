@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
+from common.foreign import MIB, Foreign, Unreadable, read_bytes, read_json
 from reports.figures.make import DPI, MANIFEST
 
+LARGEST_PICTURE = 64 * MIB
 _PIXELS = 96 / DPI  # of the page, a pixel of the picture
 OVERVIEW = ("forest", "accuracy-over-noise", "rejection")  # kinds that the first page shows, in this order
 
@@ -44,18 +47,28 @@ class FigureList:
                     yield one
 
 
+class _Drawn(Foreign):
+    name: str
+    title: str
+    caption: str
+    drawn: bool
+
+
+_Listed = TypeAdapter(list[_Drawn])
+
+
 def figure_list(out: Path) -> FigureList:
     """What lies in `out/figures`; empty where nothing was drawn or its list cannot be read."""
     try:
-        listed = json.loads((out / "figures" / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        listed = _Listed.validate_python(read_json(out / "figures" / MANIFEST))
+    except (FileNotFoundError, ValueError):
         return FigureList()
     shown, skipped = [], []
     for figure in listed:
-        entry = (figure["name"], figure["title"], figure["caption"])
-        if not figure["drawn"]:
+        entry = (figure.name, figure.title, figure.caption)
+        if not figure.drawn:
             skipped.append(ListedFigure(*entry))
-        elif size := _png_size(out / "figures" / f"{figure['name']}.png"):
+        elif size := _png_size(out / "figures" / f"{figure.name}.png"):
             shown.append(ListedFigure(*entry, round(size[0] * _PIXELS), round(size[1] * _PIXELS)))
     return FigureList(tuple(shown), tuple(skipped))
 
@@ -63,9 +76,8 @@ def figure_list(out: Path) -> FigureList:
 def _png_size(path: Path) -> tuple[int, int] | None:
     """Width and height in pixels; None where there is no such picture."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(24)
-    except OSError:
+        head = read_bytes(path, LARGEST_PICTURE)[:24]
+    except (FileNotFoundError, Unreadable):
         return None
     if len(head) < 24 or not head.startswith(b"\x89PNG"):
         return None

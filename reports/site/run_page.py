@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
+from common.foreign import Unreadable, read_json
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import noise_label
 from reports.runs.history import history
@@ -31,7 +31,7 @@ Pair = tuple[str, str, bool]
 def done_page(run_id: str, folder: Path, nav: Sequence[NavGroup], *, released: bool = False) -> str:
     """The page of a finished run, whose record has been validated."""
     files = RunFolder(folder)
-    record = json.loads(files.record.read_text(encoding="utf-8"))
+    record = read_json(files.record)
     spec, provenance = record["spec"], record["provenance"]
     ratio = spec["noise"]["ratio"] or record["noise"].get("realised") or 0.0
     noise = noise_label(ratio, spec["noise"]["kind"], " %")
@@ -59,9 +59,10 @@ def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Seque
     """The page of a run without a result: state, settings (None: it left none) and, where it failed, the traceback."""
     files = RunFolder(status.path)
     try:
-        traceback = str(json.loads(files.failure.read_text(encoding="utf-8")).get("traceback", ""))
-    except (OSError, ValueError, AttributeError):
-        traceback = ""
+        failure = read_json(files.failure)
+    except (FileNotFoundError, Unreadable):
+        failure = {}
+    traceback = str(failure.get("traceback", "")) if isinstance(failure, dict) else ""
     return page(
         "run.html",
         nav=nav,

@@ -145,7 +145,11 @@ def _group(
     for one in members:
         for cell, weights in _places(one, model, cells):
             count = min(model.runs[point] for point, weight in weights.items() if weight)
-            paper = None if b else paper_effect(claim, one, cell, sorted({at for (_, at) in weights}))
+            paper = (
+                None
+                if b
+                else paper_effect(claim, one, cell, [at for at in cells if any(at == of for _, of in weights)])
+            )
             vector = model.vector(weights)
             estimate = float(vector @ model.means)
             found.append(Finding(one, cell, MEASURES[a].digits, count, "not tested", estimate, paper=paper))

@@ -170,9 +170,7 @@ def _not_used(rest: pd.DataFrame) -> Iterator[str]:
         arms = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
         parts.append(f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])}: {arms}")
     if parts:
-        yield (
-            f"{len(rest)} finished runs in no comparison here, of another set-up, noise or settings: {'; '.join(parts)}."
-        )
+        yield f"{len(rest)} finished runs in no comparison here, of another set-up or settings: {'; '.join(parts)}."
 
 
 def _settings(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

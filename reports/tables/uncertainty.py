@@ -32,8 +32,12 @@ _RANKING: dict[str, tuple[str, float, int, bool]] = {
 # Whose intervals are known over seeds and test images; the excess over the best ranking of the same errors differs
 # between two scores as the area does.
 _TOLD_APART: dict[str, Statistic] = {
-    "aurc": Aurc(), "excess_aurc": Aurc(), "error_auroc": ErrorAuroc(), "augrc": Augrc(), "ambiguity": VotesCorrelation(),
-}  # fmt: skip
+    "aurc": Aurc(),
+    "excess_aurc": Aurc(),
+    "error_auroc": ErrorAuroc(),
+    "augrc": Augrc(),
+    "ambiguity": VotesCorrelation(),
+}
 _CALIBRATION: dict[str, tuple[str, float, int]] = {
     "ece": ("ECE (%)", 100, 2),
     "adaptive_ece": ("adaptive ECE (%)", 100, 2),

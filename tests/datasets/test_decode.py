@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -101,12 +102,13 @@ def test_a_box_is_cut_and_kept_within_the_image(tmp_path: Path) -> None:
         decode.decode(ImageFile(path, (30, 0, 40, 10)), Look())
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A part of a PNG."""
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
 def bomb() -> bytes:
     """A PNG of 100,000 x 100,000 pixels in a few hundred bytes."""
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
-
     header = (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\x00\x00\x00"
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
 
@@ -128,7 +130,7 @@ BROKEN = {
     "truncated jpeg": (jpeg()[:-500], "cannot be decoded"),
     "truncated png": (png()[:-30], "cannot be decoded"),
     "header alone": (jpeg()[:20], "cannot be decoded"),
-    "text": (b"<html>not found</html>", "cannot be decoded"),
+    "text": (b"<html>not found</html>", "cannot be decoded .it is no image; read are JPEG, PNG, "),
     "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "cannot be decoded"),
     "bomb": (bomb(), "decompression bomb"),
 }
@@ -164,6 +166,102 @@ def test_images_of_more_than_8_bits_are_scaled_or_refused_never_black(
         assert one(path, Look(channels=1))[..., 0].tolist() == (deep >> 8).tolist()
         return
     with pytest.raises(DataError, match=f"deep.png: .*{message}.*convert the files to 8 bits"):
+        one(path)
+
+
+def deep_png(pixels: np.ndarray) -> bytes:
+    """[H, W, C] of 16 bits, C = 2 (grey and alpha), 3 or 4: PIL cannot write them."""
+    header = struct.pack(">IIBBBBB", *pixels.shape[1::-1], 16, {2: 4, 3: 2, 4: 6}[pixels.shape[2]], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    content = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + content
+
+
+def deep_tiff(pixels: np.ndarray, order: str = "<", planes: bool = False) -> bytes:
+    """[H, W, 3 or 4] of 16 bits, in either byte order; colour by colour or pixel by pixel."""
+    high, wide, colours = pixels.shape
+    content = (pixels.transpose(2, 0, 1) if planes else pixels).astype(f"{order}u2").tobytes()
+    count = colours if planes else 1
+    size = len(content) // count
+    tags = [(256, [wide]), (257, [high]), (258, [16] * colours), (259, [1]), (262, [2])]
+    tags += [(273, [8 + size * n for n in range(count)]), (277, [colours]), (278, [high]), (279, [size] * count)]
+    tags += [(284, [2 if planes else 1]), *([(338, [2])] if colours == 4 else [])]
+    entries, beside = b"", b""
+    for tag, values in tags:
+        packed = struct.pack(f"{order}{len(values)}I", *values)
+        if len(values) > 1:
+            beside, packed = beside + packed, struct.pack(f"{order}I", 8 + len(content) + len(beside))
+        entries += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
+    start = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(content) + len(beside))
+    return start + content + beside + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+
+
+DEEP_COLOUR: dict[str, tuple[int, Callable[[np.ndarray], bytes]]] = {
+    "grey and alpha": (2, deep_png),
+    "PNG": (3, deep_png),
+    "PNG with alpha": (4, deep_png),
+    "TIFF": (3, deep_tiff),
+    "TIFF, big endian": (3, lambda pixels: deep_tiff(pixels, ">")),
+    "TIFF with alpha": (4, deep_tiff),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0, 255), "values are 0 to 255: which value is white is not known"),
+        ((0, 1), "values are 0 to 1:"),
+        ((9, 4095), "values are 9 to 4,095"),
+        ((0, 65535), None),
+        ((0, 0), None),
+        ((0, 4096), None),
+    ],
+)
+@pytest.mark.parametrize("kind", DEEP_COLOUR)
+def test_colours_of_16_bits_are_scaled_or_refused_never_black(
+    tmp_path: Path, kind: str, values: tuple[int, int], message: str | None
+) -> None:
+    channels, made = DEEP_COLOUR[kind]
+    deep = np.full((6, 5, channels), values[0], np.uint16)
+    deep[3:] = values[1]
+    if channels in (2, 4):
+        deep[..., -1] = 65535  # opaque, whatever the colours
+    path = tmp_path / "deep.png"
+    path.write_bytes(made(deep))
+    if message is None:
+        assert one(path).tolist() == np.broadcast_to((deep >> 8)[..., :1], (6, 5, 3)).tolist()
+        return
+    with pytest.raises(DataError, match=f"deep.png: .*{message}"):
+        one(path)
+
+
+@pytest.mark.parametrize("kind", DEEP_COLOUR)
+def test_colours_of_16_bits_keep_their_upper_bytes(tmp_path: Path, kind: str) -> None:
+    channels, made = DEEP_COLOUR[kind]
+    deep = RNG.integers(0, 65536, (6, 5, channels)).astype(np.uint16)
+    path = tmp_path / "deep.png"
+    path.write_bytes(made(deep))
+    assert np.array_equal(one(path), np.broadcast_to((deep >> 8)[..., : 1 if channels == 2 else 3], (6, 5, 3)))
+
+
+def test_colours_of_16_bits_in_planes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.tif"
+    path.write_bytes(deep_tiff(np.full((6, 5, 3), 50_000, np.uint16), planes=True))
+    with pytest.raises(DataError, match=r"deep\.tif: colours of 16 bits in separate planes"):
+        one(path)
+
+
+@pytest.mark.parametrize(("number", "words"), [(errno.EACCES, "permission denied"), (errno.EIO, "input/output error")])
+def test_a_file_that_the_system_does_not_give_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    path = saved(Image.fromarray(COLOUR), tmp_path / "a.png")
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Image, "open", refused)
+    with pytest.raises(DataError, match=f"a.png: cannot be read: {words}$"):
         one(path)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_affectnet(tmp_path: Path, layout: str, name: str) -> None:
         found = shown(part)
         assert found == {offset + i: i % 11 for i in range(count) if i % 11 < classes}
         assert (np.asarray(part.images)[..., 2] == 7).all()  # the white frame is cut off
+
+
+def test_class_folders_note_what_is_of_no_class_and_classes_without_images(tmp_path: Path) -> None:
+    mini.rafdb_folders(tmp_path / "rafdb")
+    mini.put(tmp_path / "rafdb/train/cover.jpg", 1)
+    shutil.rmtree(tmp_path / "rafdb/train/2")
+    notes = " ".join(load("rafdb", tmp_path).notes)
+    assert "rafdb: left out: 1 images outside the class folders (e.g. train/cover.jpg)" in notes
+    assert "rafdb: no training images of 1 of 7 classes: fear" in notes
 
 
 def test_affectnet_annotations_that_are_pickles_are_refused(tmp_path: Path) -> None:

@@ -111,6 +111,17 @@ AS_PEOPLE_HAVE_THEM: dict[str, tuple[tuple[str, ...], tuple[int, int, int], str]
     "a test split without classes": (
         (*in_splits("train"), "test/1.png", "test/2.png"), (5, 1, 0), "test/ is not used: there are no class folders",
     ),
+    "an empty class": (
+        (*in_splits("train", "test"), "train/zebra/1.txt"), (6, 6, 0), "no training images of 1 of 3 classes: zebra",
+    ),
+    "a class of test images": (
+        (*in_splits("train", "test"), "train/zebra/1.txt", "test/zebra/1.png"), (6, 7, 0), "1 of 3 classes: zebra",
+    ),
+    "images of no class": (
+        (*in_splits("train", "test"), "train/1.png", "train/2.png", "train/a.txt", "test/3.png"), (6, 6, 0),
+        "left out: 3 images outside the class folders (e.g. train/1.png)",
+    ),
+    "images beside the classes": ((*CLASSES, "cover.png"), (5, 1, 0), "1 images outside the class folders"),
     "a class called train": ((*CLASSES, "train/1.png", "train/2.png", "train/3.png"), (7, 2, 0), "no test/"),
 }  # fmt: skip
 
@@ -123,7 +134,8 @@ def test_folders_as_people_have_them(tmp_path: Path, layout: str) -> None:
     sizes = {name: len(part) for name, part in splits.parts()}
     assert (sizes["train"], sizes["test"], sizes.get("validation", 0)) == counts
     assert note in " ".join(splits.notes) and (note or not splits.notes)
-    assert splits.train.class_names == ("cat", "dog", *(["train"] if layout == "a class called train" else []))
+    third = {"a class called train": ("train",), "an empty class": ("zebra",), "a class of test images": ("zebra",)}
+    assert splits.train.class_names == ("cat", "dog", *third.get(layout, ()))
 
 
 REFUSED = {
@@ -135,6 +147,8 @@ REFUSED = {
     "no train split": (in_splits("test", "val"), "test/, val/: splits"),
     "two train splits": (in_splits("train", "Training"), "Training/ and train/ are both the train split"),
     "one class": (("train/cat/1.png", "test/cat/1.png"), "at least two class folders are wanted, found 1 images"),
+    "one class with images": (("train/cat/1.png", "train/dog/1.txt", "test/dog/1.png"), "at least two class folders"),
+    "one image a class": (("cat/1.png", "dog/1.png"), "2 images are too few to draw a test split"),
     "empty classes": (("a/b/1.txt", "c/d/2.txt"), "found 0 images in 2 folders"),
 }
 
@@ -146,6 +160,19 @@ def test_folders_that_are_no_classes_are_refused_with_what_is_wanted(tmp_path: P
     with pytest.raises(DataError, match=message) as error:
         load(f"folder:{tmp_path}/x", tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("path", "typed"), [("new", "folder:new"), ("my pets", "'folder:my pets'")])
+def test_what_a_missing_folder_is_told_to_type_names_its_path(tmp_path: Path, path: str, typed: str) -> None:
+    dataset = DATASETS.load(f"folder:{path}")(tmp_path)
+    with pytest.raises(DataError, match=f"data prepare {typed} --from ARCHIVE$"):
+        dataset.download()
+    (tmp_path / path).mkdir()
+    (tmp_path / path / "all.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=f"all.zip is still packed: python bench.py data prepare {typed} unpacks it"):
+        dataset.load()
+    (tmp_path / "other.zip").write_bytes(b"")  # another data set's, which nobody may unpack for a folder without PATH
+    assert DATASETS.load("folder")(tmp_path).packed() == []
 
 
 def test_a_file_that_is_no_image_changes_neither_identity_nor_content(tmp_path: Path) -> None:

@@ -162,6 +162,9 @@ WRITTEN = {  # how a published list writes file and label of train image i of cl
     "Windows' paths with blanks": r"C:\\My Data\\train_{i:05d}.jpg {code}",
     "commas": "aligned/train_{i:05d}.jpg,{code}",
     "tabs": "train_{i:05d}.jpg\t{code}",
+    "quoted names": '"aligned/train_{i:05d}.jpg",{code}',
+    "quoted, names with commas": '"Smith, A/train_{i:05d}.jpg";"{code}"',
+    "quoted numbers": 'train_{i:05d}.jpg "{code}"',
 }
 
 
@@ -187,6 +190,47 @@ def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> 
     assert add_noise(train, f"file:{tmp_path / 'n.txt'}", 0.0, 0).labels.tolist() == [1, 0]
 
 
+MIXED = ("cat/0.png", "cat/1.png", "cat/deep/0.png", "dog/0.png", "dog/deep/0.png", "dog/deep/er/0.png")
+BELOW = {  # how a list writes the path of an image of class folders
+    "as it is": "{name}",
+    "absolute": "/home/me/pets/train/{name}",
+    "from here": "./{name}",
+    "from here, below": "./train//{name}",
+    "from above": "../pets/train/{name}",
+    "Windows": "C:\\me\\pets\\train\\{back}",
+    "Windows, from here": ".\\{back}",
+}
+
+
+@pytest.mark.parametrize("written", BELOW)
+def test_names_that_repeat_at_several_depths_are_told_apart(tmp_path: Path, written: str) -> None:
+    for number, name in enumerate(MIXED):
+        mini.put(tmp_path / f"pets/train/{name}", number)
+        mini.put(tmp_path / f"pets/test/{name}", number)
+    train = DATASETS.load("folder:pets")(tmp_path).load().train
+    flipped = {name: 1 - (name[0] == "d") if "1" in name or "er" in name else int(name[0] == "d") for name in MIXED}
+    lines = [
+        f"{BELOW[written].format(name=name, back=name.replace('/', chr(92)))} {label}"
+        for name, label in flipped.items()
+    ]
+    (tmp_path / "n.txt").write_text("\r\n".join(lines))
+    noisy = add_noise(train, f"file:{tmp_path / 'n.txt'}", 0.0, 0)
+    assert dict(zip(train.names.tolist(), noisy.labels.tolist(), strict=True)) == flipped and noisy.mask.sum() == 2
+
+
+@pytest.mark.parametrize("folder", ["", "train/cat/"])
+def test_an_aligned_image_beside_its_original_is_another(tmp_path: Path, folder: str) -> None:
+    names = [f"{pet}{end}.png" for pet in ("cat", "dog") for end in ("1", "1_aligned")]
+    for number, name in enumerate(names):
+        mini.put(tmp_path / f"pets/train/{name[:3]}/{name}", number)
+        mini.put(tmp_path / f"pets/test/{name[:3]}/{name}", number)
+    train = DATASETS.load("folder:pets")(tmp_path).load().train
+    labels = {"cat1.png": 0, "cat1_aligned.png": 1, "dog1.png": 1, "dog1_aligned.png": 0}
+    (tmp_path / "n.txt").write_text("\n".join(f"{folder}{name} {label}" for name, label in labels.items()))
+    noisy = add_noise(train, f"file:{tmp_path / 'n.txt'}", 0.0, 0)
+    assert {n.split("/")[1]: v for n, v in zip(train.names.tolist(), noisy.labels.tolist(), strict=True)} == labels
+
+
 def test_a_list_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     train = raf(tmp_path)
     path = tmp_path / "n.txt"
@@ -198,6 +242,12 @@ def test_a_list_that_does_not_fit_is_refused(tmp_path: Path) -> None:
         ("train_00001.jpg 0\ntrain_00002.jpg 7\n", r"line 2: label '7' of train_00002.jpg is not one of 0\.\.6"),
         ("train_00001.jpg " + "9" * 5000, "line 1: label '99999999999999999999' of"),
         ("train_00001.jpg ²", "label '²'"),
+        ('train_00001.jpg 5"', "label '5\"' of"),
+        (
+            "train_00001.jpg fear",
+            r"label 'fear' .*is not one of 1\.\.7 .the classes' numbers: 1 surprise, 2 fear, 3 disgust",
+        ),
+        ("a/photo1.jpg 1\nphoto2.jpg 2\n", "no label for 14 of 14 .*; the list has other names, e.g. photo1.jpg$"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):

@@ -179,7 +179,7 @@ def test_a_picture_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_pat
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file/a.png", tmp_path / "folder.png"):
         (tmp_path / "folder.png/in").mkdir(parents=True, exist_ok=True)
-        with pytest.raises(UserError, match=f"--out {out}: cannot be written"):
+        with pytest.raises(UserError, match=f"{out}: (cannot be written|is a folder)"):
             show("digits", tmp_path, out)
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".cache") == ["file", "folder.png"]
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from reports.build import build
+from tests.reports.conftest import save
 
 HISTORY = "epoch,loss,label_accuracy,test_accuracy\n1,2.0,0.9,0.5\n2,nan,0.9,\n3,1.0,0.9,0.7\n"
 
@@ -79,6 +80,6 @@ def add(folder: Path, **values: np.ndarray) -> Path:
         "test_features": draw.normal(size=(60, 4)).astype(np.float16),
         **values,
     }
-    np.savez(folder / "predictions.npz", **arrays)
+    save(folder, **arrays)
     (folder / "history.csv").write_text(HISTORY)
     return folder

@@ -13,7 +13,7 @@ from reports.build import RELEASED, build, make_tables
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import load
 from reports.tables.claims_document import document
-from tests.reports.conftest import write
+from tests.reports.conftest import save, write
 
 FER = "3071d800e01340c5ed239971af72c58c"
 
@@ -51,7 +51,7 @@ def test_tables_say_it(tmp_path: Path) -> None:
     labels = np.arange(8) % 2
     arrays = {"test_logits": np.eye(2)[labels], "test_labels": labels, "test_uncertainty": np.arange(8.0)}
     train = {"train_uncertainty": np.arange(8.0), "train_given": labels, "train_clean": np.roll(labels, 1)}
-    np.savez(folder / "predictions.npz", **arrays, **train, train_flipped=train["train_clean"] != labels)
+    save(folder, **arrays, **train, train_flipped=train["train_clean"] != labels)
     loaded = load([tmp_path])
     tables = make_tables(["table1", "summary", "uncertainty", "calibration", "wrong-labels"], loaded)
     silent = [

@@ -17,7 +17,7 @@ from reports.figures.mixing import _mixing_losses
 from reports.figures.ranks import cliques
 from reports.figures.wrong_labels import INSPECTED, share_found
 from reports.paper.numbers import lookup
-from tests.reports.conftest import OWN, RECIPE, fill_table1, write
+from tests.reports.conftest import OWN, RECIPE, fill_table1, save, write
 
 Writer = Callable[..., Path]
 HISTORY = "epoch,loss,test_accuracy\n1,2.0,0.5\n2,1.5,0.7\n"
@@ -38,7 +38,7 @@ def arrays(seed: int = 0, size: int = 60) -> dict[str, np.ndarray]:
 
 
 def add(folder: Path, **values: np.ndarray) -> None:
-    np.savez(folder / "predictions.npz", **{**arrays(), **values})
+    save(folder, **{**arrays(), **values})
     (folder / "history.csv").write_text(HISTORY)
 
 
@@ -80,7 +80,7 @@ def test_wrong_labels_are_drawn_where_they_are_known(tmp_path: Path, runs: Write
 def test_without_images_the_other_figures_are_made_and_the_reader_is_told(tmp_path: Path, runs: Writer) -> None:
     found = arrays()
     del found["example_images"]
-    np.savez(runs(method="rul", noise=0.0) / "predictions.npz", **found)
+    save(runs(method="rul", noise=0.0), **found)
     paths = build(["figures"], [tmp_path / "runs"], tmp_path / "out")
     assert not [path for path in paths if path.name.startswith("examples")] and len(paths) > 4
     assert "hold no images" in (tmp_path / "out" / "figures.md").read_text()

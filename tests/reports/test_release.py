@@ -170,7 +170,11 @@ def test_an_interrupted_publication_goes_on(tmp_path: Path) -> None:
         (lambda folder: (folder / "record.json").write_text("{"), "not valid JSON"),
         (lambda folder: change(folder, "provenance", dirty=True), "with uncommitted changes"),
         (lambda folder: change(folder, "provenance", dirty=None), "outside a git checkout"),
-        (lambda folder: change(folder, "metrics", last={"accuracy": 0.123}), "gives accuracy .* its record says 0.123"),
+        (
+            lambda folder: change(folder, "metrics", last={"accuracy": 0.123}),
+            "it is of another run: its accuracy is .* 0.1230",
+        ),
+        (lambda folder: change(folder, "metrics", last={"flip_auroc": 0.1}), "gives flip_auroc .* its record says 0.1"),
     ],
 )
 def test_what_cannot_be_released_is_named(tmp_path: Path, damage: Callable[[Path], object], wanted: str) -> None:

@@ -187,7 +187,8 @@ def test_what_is_wrong_is_said_at_the_cell(tmp_path: Path, runs: Writer) -> None
     flat = {**last_metrics(0.8, uncertain=0.0), "error_auroc": 0.5}
     for seed in range(3):
         folder = runs(method="scn", noise=0.0, seed=seed, metrics={"last": flat, "best_on_test": None})
-        add(folder, test_uncertainty=np.ones(60, np.float32), test_logits=np.zeros((60, 3), np.float32))
+        flat_logits, labels = np.zeros((60, 3), np.float32), (np.arange(60) < 12).astype(int)  # 80 % are right
+        add(folder, test_uncertainty=np.ones(60, np.float32), test_logits=flat_logits, test_labels=labels)
     add(runs(method="rul", noise=0.0, seed=0, accuracy=None))
     add(runs(method="rul", noise=0.0, seed=1, accuracy=0.7))
     (runs(method="rul", noise=0.0, seed=2) / "record.json").write_text('{"schema_version": 1, "run_')
@@ -197,7 +198,7 @@ def test_what_is_wrong_is_said_at_the_cell(tmp_path: Path, runs: Writer) -> None
     assert "constant" not in row(pages["site/table2.html"], "0 scn")
     assert "1 of 3 (1 undefined) 1 unreadable" in row(pages["site/table2.html"], "10 rul")
     assert row(pages["site/table2.html"], "10 dul").startswith("10 dul undefined")
-    assert "70.00 undefined in 1 of 2" in row(pages["site/summary.html"], "faces 0 rul")
+    assert "100.00 undefined in 1 of 2" in row(pages["site/summary.html"], "faces 0 rul")
     assert "1 undefined" in row(pages["site/summary.html"], "faces 0 dul")
     assert "3 one class predicted" in row(pages["site/uncertainty.html"], "faces 0 scn own")
     assert row(pages["site/uncertainty.html"], "faces 0 scn own").count("constant") > 3

@@ -19,7 +19,7 @@ from reports.build import build
 from reports.paper.tables import TABLES
 from reports.runs.frame import load
 from reports.runs.select import SETUP, describe_setup, largest
-from tests.reports.conftest import OWN, RECIPE, last_metrics, write
+from tests.reports.conftest import OWN, RECIPE, last_metrics, save, write
 
 Writer = Callable[..., Path]
 RAW = tomllib.loads((Path(__file__).parents[2] / "reports" / "paper" / "numbers.toml").read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def test_table5_rejects_in_both_directions(tmp_path: Path, runs: Writer) -> None
         folder = runs(method="loss_attention", noise=0.0, seed=seed, accuracy=0.9)
         logits = np.eye(2, dtype=np.float32)[np.zeros(10, dtype=int)]
         labels = np.array([1] + [0] * 9)  # the wrong one has the lowest value: a certainty
-        np.savez(folder / "predictions.npz", test_logits=logits, test_labels=labels, test_uncertainty=np.arange(10.0))
+        save(folder, test_logits=logits, test_labels=labels, test_uncertainty=np.arange(10.0))
     text, rows = make(tmp_path, "table5")
     assert rows["faces", "10", "loss_attention"]["reversed_mean"] == "100"
     assert rows["faces", "0", "loss_attention"]["reversed_mean"] == ""

@@ -11,7 +11,7 @@ from benchmarks.metrics import scores
 from benchmarks.metrics.calibration import softmax
 from reports.build import build
 from tests.benchmarks.metrics.test_scores import sample
-from tests.reports.conftest import OWN
+from tests.reports.conftest import OWN, save
 
 
 def arrays(seed: int = 0, size: int = 200) -> dict[str, np.ndarray]:
@@ -30,13 +30,13 @@ def arrays(seed: int = 0, size: int = 200) -> dict[str, np.ndarray]:
 
 def test_the_uncertainty_report(tmp_path: Path, runs: Callable[..., Path]) -> None:
     for seed in range(8):
-        np.savez(runs(dataset="fer2013", method="rul", seed=seed, recipe=OWN) / "predictions.npz", **arrays(seed))
+        save(runs(dataset="fer2013", method="rul", seed=seed, recipe=OWN), **arrays(seed))
     for seed in range(3):
         flat = arrays(seed)
         flat["test_uncertainty"][:] = 1
         flat["test_logits"][:, 0] = 99
-        np.savez(runs(method="scn", seed=seed) / "predictions.npz", **flat)
-    np.savez(runs(method="dul", seed=0) / "predictions.npz", **{**arrays(), "test_logits": np.full((200, 5), np.nan)})
+        save(runs(method="scn", seed=seed), **flat)
+    save(runs(method="dul", seed=0), **{**arrays(), "test_logits": np.full((200, 5), np.nan)})
     runs(method="conf", seed=0)
     build(["uncertainty", "calibration", "summary"], [tmp_path / "runs"], tmp_path / "out")
     text = (tmp_path / "out" / "uncertainty.md").read_text()
@@ -55,14 +55,14 @@ def test_the_uncertainty_report(tmp_path: Path, runs: Callable[..., Path]) -> No
 def test_finding_wrong_labels(tmp_path: Path, runs: Callable[..., Path]) -> None:
     flipped = np.arange(200) < 60
     old = arrays()
-    np.savez(runs(method="rul", noise=0.3) / "predictions.npz", **old)
+    save(runs(method="rul", noise=0.3), **old)
     build(["wrong-labels"], [tmp_path / "runs"], tmp_path / "out")
     text = (tmp_path / "out" / "wrong-labels.md").read_text()
     assert "do not hold p(given label)" in text and "| own | 1 |" in text and "| 1 − p(given label) |" not in text
     given = np.where(flipped, 0.1, 0.8).astype(np.float32)  # finds them all
     new = {**old, "train_flipped": flipped, "train_p_given": given, "train_p_other": 1 - given}
     new |= {"train_uncertainty": given.astype(float), "train_free_uncertainty": np.ones(200)}
-    np.savez(runs(method="dul", noise=0.3) / "predictions.npz", **new)
+    save(runs(method="dul", noise=0.3), **new)
     build(["wrong-labels"], [tmp_path / "runs"], tmp_path / "out")
     text = (tmp_path / "out" / "wrong-labels.md").read_text()
     assert "do not hold" not in text

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.apply import find
 from benchmarks.cli.terminal import table
-from benchmarks.cli.values import parse_names
+from benchmarks.cli.values import dataset, parse_datasets
 from benchmarks.launch.devices import devices
 from common.errors import UserError
+from common.files import check_writable
+from common.text import printable
+from datasets.cache.walk import Skipped
 
 if TYPE_CHECKING:
     from benchmarks.apply.trained import Trained
+    from datasets.base import ImageSet
 
 SHOWN = 10  # unreadable files named on the terminal; the table has them all
 
@@ -28,10 +34,16 @@ def predict(flags: argparse.Namespace) -> int:
     trained, images = _trained(flags, flags.items)
     if flags.reject is not None:  # before anything is predicted
         threshold(trained.test_uncertainty, flags.reject)
-    image_paths(images)
+    skipped = Skipped()
+    image_paths(images, skipped)
     if flags.html:
         contact_sheet.check_name(flags.html)
-    writable(flags.out, flags.html)
+        if os.path.realpath(flags.html) == os.path.realpath(flags.out):
+            raise UserError(f"--html {flags.html}: is the table's file, too; give each a name of its own")
+        check_writable(flags.html)
+    check_writable(flags.out)
+    for note in skipped.notes("images"):
+        print(f"note: {printable(note)}")
     found = trained.predict_files(images)
     found.to_csv(flags.out, flags.reject, flags.by)
     print(f"{len(found.files):,} images in {found.seconds:.1f} s ({len(found.files) / found.seconds:,.0f} images/s)")
@@ -40,13 +52,14 @@ def predict(flags: argparse.Namespace) -> int:
         share = f"rejects {flags.reject:g} % of the run's own test images"
         print(f"{count:,} rejected ({count / len(found.files):.1%}): above the uncertainty that {share}")
     for reason in list(found.unreadable.values())[:SHOWN]:
-        print(f"not read: {reason}", file=sys.stderr)
+        print(f"not read: {printable(reason)}", file=sys.stderr)
     if len(found.unreadable) > SHOWN:
-        print(f"not read: {len(found.unreadable) - SHOWN:,} more, in {flags.out}", file=sys.stderr)
-    print(f"written: {flags.out}")
+        more = f"{len(found.unreadable) - SHOWN:,} more, in {printable(str(flags.out))}"
+        print(f"not read: {more}", file=sys.stderr)
+    print(f"written: {printable(str(flags.out))}")
     if flags.html:
         count = contact_sheet.write(flags.html, found, flags.reject, flags.by)
-        print(f"written: {flags.html} ({count:,} images)")
+        print(f"written: {printable(str(flags.html))} ({count:,} images)")
     return 1 if found.unreadable else 0
 
 
@@ -54,7 +67,7 @@ def _trained(flags: argparse.Namespace, items: list[str]) -> tuple[Trained, list
     """The run that is meant, and what else was named. Raises UserError."""
     if flags.best:
         folder, chosen = find.best(flags.best, flags.dataset, flags.runs)
-        print(chosen)
+        print(printable(chosen))
         rest = items
     elif flags.dataset:
         raise UserError("--dataset: only with --best METHOD")
@@ -69,19 +82,6 @@ def _trained(flags: argparse.Namespace, items: list[str]) -> tuple[Trained, list
     return Trained.load(folder, devices(flags.device)[0], flags.plugin), rest
 
 
-def writable(*paths: Path | None) -> None:
-    """Raise UserError, before the work is done, for a file that cannot be written."""
-    for path in paths:
-        if path is None:
-            continue
-        if path.is_dir():
-            raise UserError(f"{path}: is a folder; give a file's name")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{path}: its folder cannot be made ({error.strerror})") from None
-
-
 def evaluate(flags: argparse.Namespace) -> int:
     """`bench.py evaluate RUN --on NAME --corrupted`."""
     import pandas as pd
@@ -89,23 +89,30 @@ def evaluate(flags: argparse.Namespace) -> int:
     from benchmarks.apply import corruptions, other_data, shift_figure
     from benchmarks.apply.predictions import write_csv
 
+    if flags.own and not flags.corrupted:
+        raise UserError("--own: only with --corrupted")
     if not flags.on and not flags.corrupted:
         raise UserError("evaluate: on what? --on NAME (another data set), --corrupted (its own test images), or both")
-    others = parse_names(flags.on) if flags.on else ()
+    others = parse_datasets(flags.on) if flags.on else ()
     trained, rest = _trained(flags, flags.items)
     if rest:
         raise UserError(f"evaluate: {rest[0]}: one run at a time")
     sets = [(name, other_data.load(trained, name, flags.data)) for name in others]
     own = None
     if flags.corrupted:
-        name = flags.own or trained.spec.dataset
+        name = dataset(flags.own or trained.spec.dataset)
         if not flags.own and ":" in name:
             raise UserError(f"--corrupted: where does {name} lie? give --own {name.partition(':')[0]}:PATH")
         own = other_data.own_test(trained, name, flags.data)
     out = flags.out or Path("evaluation") / trained.record.run_id
-    print(trained.spec)
+    files = [*(["other-data.csv"] if sets else []), *(["corrupted.csv", "corrupted.png"] if flags.corrupted else [])]
+    for file in files:
+        check_writable(out / file)
+    print(printable(str(trained.spec)))
     if sets:
-        rows = [other_data.evaluate(trained, name, test) for name, test in sets]
+        for name, (test, notes) in sets:
+            _print_notes(trained, printable(name), test, notes)
+        rows = [other_data.evaluate(trained, name, test) for name, (test, _) in sets]
         write_csv(out / "other-data.csv", pd.DataFrame(rows))
         head = ("data set", "images", "accuracy %", "AUROC % of in against out, own score", "free score")
         print(
@@ -114,7 +121,7 @@ def evaluate(flags: argparse.Namespace) -> int:
                 [[str(row["dataset"]), f"{row['images']:,}", *map(_percent, list(row.values())[2:])] for row in rows],
             )
         )
-        print(f"written: {out / 'other-data.csv'}")
+        print(f"written: {printable(str(out / 'other-data.csv'))}")
     if own is not None:
         found = list(corruptions.evaluate(trained, own))
         write_csv(out / "corrupted.csv", pd.DataFrame(found))
@@ -130,8 +137,21 @@ def evaluate(flags: argparse.Namespace) -> int:
                 ],
             )
         )
-        print(f"written: {out / 'corrupted.csv'}, .png")
+        print(f"written: {printable(str(out / 'corrupted.csv'))}, .png")
     return 0
+
+
+def _print_notes(trained: Trained, name: str, test: ImageSet, notes: Sequence[str]) -> None:
+    """What a reader of the numbers must know: which images were scored, and why there is no accuracy."""
+    from benchmarks.apply.other_data import strange
+
+    print(f"note: {name}: scored are the {len(test):,} images of its test split")
+    for note in notes:
+        print(f"note: {note}")
+    if unknown := strange(trained, test):
+        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
+        own = ", ".join(trained.class_names[:SHOWN]) + (", ..." if len(trained.class_names) > SHOWN else "")
+        print(f"note: {name}: no accuracy, since {shown} are not among the run's classes ({own})")
 
 
 def _percent(value: Any) -> str:

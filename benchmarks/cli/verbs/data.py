@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.files import atomic_write
+from common.files import atomic_write, check_writable
+from common.text import printable
 from datasets.base import Dataset, Splits
 from datasets.registry import DATASETS
 
@@ -32,7 +33,7 @@ def listing(data: Path, names: Sequence[str] = ()) -> str:
             count, height, across, channels = entry.shape
             what = f"{count:,} train images {across}x{height}x{channels}, {entry.bytes / 1e6:,.0f} MB"
             lines.append(f"{'':<{width}}  cached: {what}, fingerprint {entry.fingerprint[:12]}  {entry.folder}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def check(name: str, data: Path) -> tuple[str, bool]:
@@ -45,7 +46,7 @@ def check(name: str, data: Path) -> tuple[str, bool]:
     seconds = time.perf_counter() - started
     images = sum(len(part.labels) for part in found.parts.values())
     lines = [f"{name}: {images:,} images looked through in {seconds:.1f} s", *report(found, dataset.official)]
-    return "\n".join(lines), not found.broken
+    return "\n".join(map(printable, lines)), not found.broken
 
 
 def prepare(name: str, data: Path, archive: Path | None = None, size: int | None = None) -> Iterator[str]:
@@ -58,6 +59,9 @@ def prepare(name: str, data: Path, archive: Path | None = None, size: int | None
 
     dataset: Dataset = DATASETS.load(name)(data)
     _check_size(size)
+    if dataset.takes and not dataset.argument:
+        how = f"python bench.py data prepare {name}:{dataset.takes} --from ARCHIVE"
+        raise UserError(f"{name}: {dataset.takes} is missing: {how}")
     if archive is not None and dataset.embedded:
         raise UserError(f"{name} is embedded: there is nothing to unpack")
     archives = {archive: dataset.folder} if archive else {}
@@ -96,6 +100,7 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
     _check_size(size)
     if out.suffix.lower() not in FORMATS:
         raise UserError(f"--out {out}: valid: a file ending in .png, .jpg or .webp")
+    check_writable(out)
     kind, ratio = noises.parse(noise) if noise else ("symmetric", 0.0)
     dataset: Dataset = DATASETS.load(name)(data)
     splits: Splits = dataset.load(size if size is not None else _recipe_size(dataset))
@@ -112,7 +117,7 @@ def show(name: str, data: Path, out: Path, noise: str | None = None, seed: int =
             picture.save(file, FORMATS[out.suffix.lower()])
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written ({error.strerror})") from None
-    return f"{text}\nwritten: {out}"
+    return f"{printable(text)}\nwritten: {printable(str(out))}"
 
 
 def _check_size(size: int | None) -> None:

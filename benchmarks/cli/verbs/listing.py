@@ -12,6 +12,7 @@ from benchmarks.plan import recipe as recipes
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.suite import SUITES
+from common.text import printable
 from datasets.registry import DATASETS
 from methods.registry import METHODS
 
@@ -23,7 +24,7 @@ def everything(data: Path, plugins: Sequence[Path] = ()) -> str:
     for name, entry in DATASETS.items():
         dataset = DATASETS.load(name)(data)
         state = "embedded" if dataset.embedded else "present" if dataset.present() else "missing"
-        places.append((name, state, entry.summary, "" if dataset.embedded else str(dataset.folder)))
+        places.append((name, state, entry.summary, "" if dataset.embedded else printable(str(dataset.folder))))
     return "\n\n".join(
         [
             table(("method", "what it is"), [(name, entry.summary) for name, entry in METHODS.items()]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from benchmarks.apply.suspects import Suspects, check_cleanlab, cleanlab_issues,
 from benchmarks.cli.request import without_gpu
 from benchmarks.cli.session import Session
 from benchmarks.cli.terminal import table
-from benchmarks.cli.values import parse_names, parse_noise
+from benchmarks.cli.values import dataset, parse_names, parse_noise
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
@@ -26,9 +27,12 @@ from benchmarks.plan.suite import Arm
 from benchmarks.store.record import read_record
 from benchmarks.store.runs import Store
 from benchmarks.train.build import label_noise
+from benchmarks.train.folds import parts
 from common.errors import UserError
-from common.files import atomic_write
+from common.files import atomic_write, check_writable
+from common.text import printable
 from datasets.base import Splits
+from datasets.cache.walk import user_path
 
 
 def suspects(flags: argparse.Namespace) -> int:
@@ -44,7 +48,7 @@ def suspects(flags: argparse.Namespace) -> int:
     methods = parse_names(flags.methods)
     request = plan.Request(
         arms=tuple(Arm(method=method) for method in methods),
-        datasets=(flags.name,),
+        datasets=(dataset(flags.name),),
         noise=noise,
         seeds=(flags.seed,),
         recipe=flags.recipe,
@@ -56,8 +60,16 @@ def suspects(flags: argparse.Namespace) -> int:
     sources = request.sources(flags.data.resolve())
     weights = plan.weights_file(flags.data, flags.weights)
     specs = folded(plan.resolve(request, sources, flags.weights), flags.folds)
+    out = flags.out or Path("suspects") / folder_of(flags.name)
+    for name in methods:
+        check_writable(out / f"{name}.csv")
     splits = sources.dataset(specs[0].dataset).load(specs[0].recipe.image_size)
+    parts(specs[0], splits.train.labels)  # too few images are known now, not in each run
     wrong = known_wrong(flags.clean, splits, specs[0], sources)
+    print(
+        f"note: judged are the {len(splits.train):,} training images, not the {len(splits.test):,} of the test split; "
+        "in a folder of your own, train/<class>/ and test/<class>/ say which are which"
+    )
     code = Session.of(flags, specs, sources, weights).run()
     if code:
         return code
@@ -65,7 +77,7 @@ def suspects(flags: argparse.Namespace) -> int:
         if flags.slurm and not flags.dry_run:
             print("when they are done, the same command writes the ranking")
         return 0
-    _write(flags, [_method(specs, name, flags, splits, sources, wrong) for name in methods])
+    _write(out, flags, [_method(specs, name, flags, splits, sources, wrong) for name in methods])
     return 0
 
 
@@ -100,8 +112,16 @@ def _method(
     return collect(own, store, splits.train, given, wrong)
 
 
-def _write(flags: argparse.Namespace, every: Sequence[Suspects]) -> None:
-    out = flags.out or Path("suspects") / flags.name.rpartition("/")[2].replace(":", "-")
+def folder_of(name: str) -> str:
+    """What the folder for a data set's results is called: `digits`, `folder-mine`, `ck+` for `folder:/my/ck+`."""
+    last = name.rstrip("/").rpartition("/")[2]
+    if last.rpartition(":")[2] in ("", ".", "..", "~"):  # says nothing: the folder's own name does
+        kind, _, path = name.partition(":")
+        last = Path(os.path.realpath(user_path(path))).name or kind
+    return last.replace(":", "-")
+
+
+def _write(out: Path, flags: argparse.Namespace, every: Sequence[Suspects]) -> None:
     summary: list[dict[str, Any]] = []
     for found in every:
         started = time.perf_counter()
@@ -111,7 +131,7 @@ def _write(flags: argparse.Namespace, every: Sequence[Suspects]) -> None:
         write_csv(out / f"{found.method}.csv", frame)
         with atomic_write(out / f"{found.method}.png", "wb", keep=True) as file:
             picture.draw(found).save(file, "PNG")
-        print(f"written: {out / found.method}.csv, .png ({time.perf_counter() - started:.1f} s)")
+        print(f"written: {printable(str(out / found.method))}.csv, .png ({time.perf_counter() - started:.1f} s)")
         summary += [{"method": found.method, **row} for row in found.quality()]
     if not summary:
         print("whether the ranking is right nobody knows here: --noise 0.3 measures it on labels that are flipped")
@@ -120,7 +140,7 @@ def _write(flags: argparse.Namespace, every: Sequence[Suspects]) -> None:
     wrong = every[0].wrong
     assert wrong is not None
     head = ("method", "score", "AUROC %", *(f"precision % in the top {n} %" for n in (10, 20, 30)))
-    title = f"Finding wrong labels: {flags.name}, {wrong.mean():.1%} of {len(wrong):,} labels are wrong"
+    title = f"Finding wrong labels: {printable(flags.name)}, {wrong.mean():.1%} of {len(wrong):,} labels are wrong"
     print(
         table(
             head, [[str(row["method"]), row["score"], *map(_percent, list(row.values())[2:])] for row in summary], title

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 
 from benchmarks.cli.session import Session
-from benchmarks.cli.values import parse_names
+from benchmarks.cli.values import dataset, parse_names
 from benchmarks.plan import grid as plan
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.plugins import load_plugins
@@ -22,7 +22,8 @@ from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train.folds import with_fold
 from common.errors import UserError
-from common.files import atomic_write
+from common.files import atomic_write, check_writable
+from common.text import printable
 
 LOWEST_SEED = 100  # tables take seeds from 0 on: what is chosen here is chosen on other ones
 HELD_OUT = (0, 10)  # of the training set, where there is no validation split
@@ -47,10 +48,11 @@ def tune(flags: argparse.Namespace) -> int:
     if flags.seed < LOWEST_SEED:
         raise UserError(f"--seed {flags.seed}: tables use the low ones; tune with {LOWEST_SEED} or more")
     rates = _rates(flags.lr)
+    check_writable(flags.out)
     load_plugins(flags.plugin)
     request = plan.Request(
         arms=tuple(Arm(method=name) for name in parse_names(flags.methods)),
-        datasets=(flags.name,),
+        datasets=(dataset(flags.name),),
         noise=(Noise(),),
         seeds=(flags.seed,),
         recipe=flags.recipe,
@@ -78,7 +80,7 @@ def tune(flags: argparse.Namespace) -> int:
     split = "the validation split" if has_split else "a tenth of the training set, held out"
     text = section(first, found, flags, split)
     _replace(flags.out, text)
-    print(f"{text}\nwritten: {flags.out}")
+    print(f"{text}\nwritten: {printable(str(flags.out))}")
     return 0
 
 

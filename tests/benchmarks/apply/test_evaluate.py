@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -66,11 +67,61 @@ def test_images_of_other_channels_and_sides(digits_runs, tmp_path):
         for name in ("a", "b"):
             save(tmp_path / "mine" / split / name, colours)
     trained = Trained.load(run_of(digits_runs, "rul"))
-    test = other_data.load(trained, f"folder:{tmp_path / 'mine'}", tmp_path)
+    test, _ = other_data.load(trained, f"folder:{tmp_path / 'mine'}", tmp_path)
     assert test.images.shape == (12, 8, 8, 1)
-    shrunk = Image.fromarray(colours[0]).resize((8, 8), Image.Resampling.BILINEAR).convert("L")
+    shrunk = Image.fromarray(colours[0]).convert("L").resize((8, 8), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(test.images[0, :, :, 0], np.asarray(shrunk))
     assert other_data._channels(test.images, 3).shape == (12, 8, 8, 3)
+
+
+def tree(folder, counts, shape, seed=0):
+    """Images of one shape in class folders."""
+    rng = np.random.default_rng(seed)
+    for place, count in counts.items():
+        save(folder / place, rng.integers(0, 255, (count, *shape), dtype=np.uint8))
+    return f"folder:{folder}"
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (9, 30, 1), (31, 12, 3), (1, 40, 3)])
+@pytest.mark.parametrize("fit", ["stretch", "centre"])
+def test_images_are_seen_as_predict_sees_them(shape, fit, digits_runs, tmp_path):
+    name = tree(tmp_path / "mine", {"train/a": 1, "train/b": 1, "test/a": 3, "test/b": 4}, shape)
+    trained = Trained.load(run_of(digits_runs, "rul"))
+    trained = dataclasses.replace(trained, look=dataclasses.replace(trained.look, fit=fit))
+    test, _ = other_data.load(trained, name, tmp_path)
+    found = trained.predict_files([tmp_path / "mine/test"])
+    np.testing.assert_array_equal(trained.predict(test.images).uncertainty, found.uncertainty())
+
+
+def test_a_broken_training_image_of_the_other_set_does_no_harm(digits_runs, tmp_path):
+    name = tree(tmp_path / "mine", {"train/a": 2, "train/b": 2, "test/a": 3, "test/b": 1}, (9, 9, 1))
+    (tmp_path / "mine/train/a/00000.png").write_bytes(b"no image")
+    trained = Trained.load(run_of(digits_runs, "rul"))
+    assert len(other_data.load(trained, name, tmp_path)[0]) == 4
+    (tmp_path / "mine/test/a/00001.png").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"test/a/00001.png: "):
+        other_data.load(trained, name, tmp_path)
+
+
+NOTES = {
+    "classes alone": ({"0": 6, "1": 6}, ["the 2 images of its test split", "no test/, so 2 of 12 images"]),
+    "other names": ({"train/a": 2, "train/0": 2, "test/a": 1}, ["no accuracy, since a are not among", "(0, 1, 2"]),
+}
+
+
+@pytest.mark.parametrize("case", NOTES)
+def test_what_was_scored_is_said(case, digits_runs, tmp_path, capsys, monkeypatch):
+    from bench import main
+
+    monkeypatch.chdir(tmp_path)
+    counts, words = NOTES[case]
+    name = tree(tmp_path / "caf\udce9", counts, (9, 9, 1))
+    assert main(["evaluate", "--on", name, str(run_of(digits_runs, "rul")), "--out", "e\x1b"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in words)
+    assert ("no accuracy" in printed) is (case == "other names")
+    assert "caf\\udce9" in printed and "e\\x1b" in printed and printed.replace("\n", "").isprintable()
+    assert "caf\\udce9" in (tmp_path / "e\x1b/other-data.csv").read_text(encoding="utf-8")
 
 
 def test_own_images_are_those_of_the_run(digits_runs, tmp_path):
@@ -113,6 +164,10 @@ WRONG = {
     "two runs": (["{run}", "{run}", "--corrupted"], "one run at a time"),
     "another data set of its own": (["{run}", "--corrupted", "--own", "faces"], "are not those that the run"),
     "best of nothing": (["--best", "scn", "--corrupted"], "unknown method with finished runs"),
+    "own data unused": (["{run}", "--on", "faces", "--own", "digits"], "--own: only with --corrupted"),
+    "a folder without its kind": (["{run}", "--on", "{run}"], "is written folder:"),
+    "own folder without its kind": (["{run}", "--corrupted", "--own", "{run}"], "is written folder:"),
+    "nowhere to write": (["{run}", "--on", "digits", "--out", "/proc/x"], "/proc/x/other-data.csv: cannot be written"),
     "a device": (["{run}", "--corrupted", "--device", "cuda:9"], "--device cuda:9"),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from benchmarks.apply import contact_sheet, find
 from benchmarks.apply.predictions import threshold, write_csv
 from benchmarks.apply.trained import Trained
 from benchmarks.metrics.accuracy import accuracy_after_rejection
+from benchmarks.plan.plugins import load_plugins
 from common.errors import UserError
+from common.text import printable
+from methods.core.weights import sha256
 from tests.benchmarks.apply.conftest import run_of, train
 from tests.conftest import CHECKOUT
 
@@ -52,14 +56,52 @@ def test_the_table_ranks_rejects_and_lists_what_it_could_not_read(digits_runs, d
     assert set(good["class"].astype(int)) <= set(range(10)) and good["probability"].between(0.1, 1).all()
     np.testing.assert_allclose(good["free_uncertainty"], 1 - good["probability"], atol=1e-6)
     rejected = good["rejected"].astype(str) == "True"
-    assert (
-        good[rejected]["uncertainty"].min()
-        > threshold(trained.test_uncertainty, 10)
-        >= good[~rejected]["uncertainty"].max()
-    )
+    uncertainty = good["uncertainty"].astype(np.float32)  # as it was before it was written
+    assert uncertainty[rejected].min() > threshold(trained.test_uncertainty, 10) >= uncertainty[~rejected].max()
     assert abs(rejected.mean() - 0.1) < 0.01
     free = found.frame(reject=10, by="free")
     assert free.sort_values("rank")["free_uncertainty"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("reject", [None, 10])
+def test_an_unreadable_file_changes_no_other_row(reject, digits_runs, digit_images, tmp_path):
+    images = [digit_images / f"{row:05}.png" for row in range(4)]
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    trained = Trained.load(run_of(digits_runs, "rul"))
+    trained.predict_files(images).to_csv(tmp_path / "good.csv", reject)
+    trained.predict_files([*images, tmp_path / "bad.png"]).to_csv(tmp_path / "bad.csv", reject)
+    good, bad = ((tmp_path / name).read_text().splitlines() for name in ("good.csv", "bad.csv"))
+    assert bad[0] == f"{good[0]},problem" and bad[1:5] == [f"{line}," for line in good[1:]]
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.png", b"two\nlines.png", b"\x1b[31mred.png"])
+def test_any_name_is_printed_and_written(name, digits_runs, digit_images, tmp_path, capsys, monkeypatch):
+    from bench import main
+
+    monkeypatch.chdir(tmp_path)
+    inside = tmp_path / os.fsdecode(name)
+    inside.mkdir()
+    shutil.copy(digit_images / "00000.png", inside / os.fsdecode(name))
+    (inside / "bad.png").write_bytes(b"no image")
+    call = ["predict", str(run_of(digits_runs, "rul")), str(inside), "--out", str(inside / "t.csv"), "--html", "s.html"]
+    assert main(call) == 1
+    printed = capsys.readouterr()
+    assert (printed.out + printed.err).replace("\n", "").isprintable()
+    table = pd.read_csv(inside / "t.csv")
+    assert list(table["file"]) == [printable(str(inside / file)) for file in (os.fsdecode(name), "bad.png")]
+    assert (tmp_path / "s.html").exists()
+
+
+def test_files_in_folders_that_are_no_images_are_counted(digits_runs, digit_images, tmp_path, capsys, monkeypatch):
+    from bench import main
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mix").mkdir()
+    shutil.copy(digit_images / "00000.png", tmp_path / "mix")
+    for name in ("a.heic", "b.avif"):
+        (tmp_path / "mix" / name).write_bytes(b"\0\0\0\x20ftyp")
+    assert main(["predict", str(run_of(digits_runs, "rul")), "--reject", "10", "mix"]) == 0
+    assert "note: images: left out: 2 files that are no images (e.g. mix/a.heic)" in capsys.readouterr().out
 
 
 def test_the_threshold_is_that_of_the_benchmark():
@@ -109,6 +151,20 @@ def test_best_is_the_run_of_highest_accuracy(digits_runs):
     assert find.finished(run_id, digits_runs) == folder
 
 
+def test_a_link_to_a_run_is_that_run_and_a_copy_keeps_its_names(digits_runs, tmp_path):
+    run = run_of(digits_runs, "rul")
+    (tmp_path / "link").symlink_to(run)
+    assert find.finished(str(tmp_path / "link"), digits_runs) == run.resolve()
+    assert Trained.load(tmp_path / "link").folder == run.resolve()
+    moved = tmp_path / "runs" / run.relative_to(digits_runs)  # a link in its place, to storage of another name
+    shutil.copytree(run, tmp_path / "storage")
+    moved.parent.mkdir(parents=True)
+    moved.symlink_to(tmp_path / "storage")
+    assert Trained.load(find.finished(run.name.rpartition("-")[2], tmp_path / "runs")).spec == Trained.load(run).spec
+    with pytest.raises(UserError, match=r"record of another run: digits/rul/.* keeps its last four names"):
+        find.finished(str(tmp_path / "storage"), digits_runs)
+
+
 def test_the_command_line(bench, digits_runs, digit_images, tmp_path):
     run = run_of(digits_runs, "rul").name.rpartition("-")[2]
     where = ("--runs", str(digits_runs), "--reject", "10", "--html", "sheet.html")
@@ -143,6 +199,16 @@ WRONG = {
     "no such method": (["predict", "--best", "ruhl", "{images}"], "(did you mean 'rul'?)"),
     "no such data": (["predict", "--best", "rul", "--dataset", "x", "{images}"], "unknown data set"),
     "data without best": (["predict", "{run}", "{images}", "--dataset", "digits"], "only with --best"),
+    "a user that is not": (["predict", "{run}", "~nouser/x.png"], "~nouser/x.png: no such file or folder"),
+    "a run of such": (["predict", "~nouser/run", "{images}"], "no such folder, and no id"),
+    "a link to itself": (["predict", "{run}", "loop"], "loop: no such file or folder"),
+    "a long name": (["predict", "{run}", "x" * 300], "no such file or folder"),
+    "a plug-in that leads to itself": (["predict", "{run}", "{images}", "--plugin", "loop"], "back to itself"),
+    "a device as table": (["predict", "{run}", "{images}", "--out", "/dev/null"], "/dev/null: is a device"),
+    "a pipe as page": (["predict", "{run}", "{images}", "--html", "pipe.html"], "pipe.html: is a pipe"),
+    "nowhere to write": (["predict", "{run}", "{images}", "--out", "/proc/x.csv"], "/proc/x.csv: cannot be written"),
+    "a page that is the table": (["predict", "{run}", "{images}", "--out=x.html", "--html=./x.html"], "table's file"),
+    "best of nothing": (["predict", "--best", "rul", "{images}", "--runs", "{empty}"], "no finished runs"),
     "a folder as table": (["predict", "{run}", "{images}", "--out", "{empty}"], "is a folder"),
     "no page": (["predict", "{run}", "{images}", "--html", "{empty}/x.txt"], "ends in .html"),
     "a device": (["predict", "{run}", "{images}", "--device", "tpu"], "--device tpu: not on this machine"),
@@ -155,9 +221,11 @@ def test_wrong_calls_say_so_in_one_line(case, digits_runs, digit_images, tmp_pat
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe.html")
     arguments, message = WRONG[case]
     known = {"run": run_of(digits_runs, "rul"), "images": digit_images, "empty": tmp_path / "empty"}
-    code = main([*(text.format(**known) for text in arguments), "--runs", str(digits_runs)])
+    code = main(["predict", "--runs", str(digits_runs), *(text.format(**known) for text in arguments[1:])])
     error = capsys.readouterr().err
     assert code == 2 and message in error and error.count("\n") == 1
     assert not list(tmp_path.glob("*.csv"))
@@ -189,6 +257,73 @@ def test_damaged_runs_are_refused(digits_runs, digit_images, tmp_path):
     (copy / "progress.json").write_text(json.dumps({"epoch": 1, "epochs": 2}))
     with pytest.raises(UserError, match="not finished"):
         Trained.load(copy)
+
+
+def write(path, content):
+    path.write_text(json.dumps(content))
+
+
+STRANGE = {
+    "data as a list": lambda record: record["provenance"].update(data=[1]),
+    "data as text": lambda record: record["provenance"].update(data="x"),
+    **{
+        f"classes {value!r:.20}": lambda record, value=value: record["provenance"]["data"].update(classes=value)
+        for value in (None, 5, "0123456789", [{}] * 10, [["a"]] * 10, ["a"] * 10, [*range(10)], ["", *"123456789"], [])
+    },
+}
+
+
+@pytest.mark.parametrize("case", [*STRANGE, "another number", "logits of another number"])
+def test_a_record_with_strange_classes_is_refused_in_one_line(case, digits_runs, tmp_path):
+    original = run_of(digits_runs, "rul")
+    copy = tmp_path / original.relative_to(digits_runs)
+    shutil.copytree(original, copy)
+    record = json.loads((copy / "record.json").read_text())
+    if case == "logits of another number":
+        with np.load(copy / "predictions.npz") as stored:
+            arrays = dict(stored)
+        arrays["test_logits"] = np.zeros((len(arrays["test_labels"]), 12), np.float32)
+        np.savez(copy / "predictions.npz", **arrays)
+    else:
+        STRANGE.get(case, lambda record: record["provenance"]["data"]["classes"].pop())(record)
+    write(copy / "record.json", record)
+    with pytest.raises(UserError, match="list of class names|are of 1[02] classes|cannot be read") as error:
+        Trained.load(copy)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("metrics", [{}, {"last": None}, {"last": {}}, {"last": {"accuracy": None}}])
+def test_best_passes_over_a_record_without_an_accuracy(metrics, digits_runs, tmp_path):
+    for method in ("rul", "baseline"):
+        original = run_of(digits_runs, method)
+        shutil.copytree(original, tmp_path / original.relative_to(digits_runs))
+    record = tmp_path / run_of(digits_runs, "rul").relative_to(digits_runs) / "record.json"
+    write(record, {**json.loads(record.read_text()), "metrics": metrics})
+    with pytest.raises(UserError, match=r"unknown method with finished runs 'rul'.*valid: baseline"):
+        find.best("rul", None, tmp_path)
+    assert find.best("baseline", None, tmp_path)[0].parts[-3] == "baseline"
+
+
+@pytest.mark.parametrize("name", ["my_method.py", "renamed.py"])
+def test_a_plug_in_that_has_changed_is_named(name, tmp_path, caplog):
+    plugin = tmp_path / name
+    shutil.copy(CHECKOUT / "docs/examples/my_method.py", plugin)
+    load_plugins([plugin])
+    (run,) = train(tmp_path / "runs", ("smoothing",))
+    record = json.loads((run / "record.json").read_text())
+    for digest, warned in ((sha256(plugin), 0), ("0" * 64, 1)):
+        record["provenance"]["plugins"] = {"my_method.py": digest}
+        write(run / "record.json", record)
+        caplog.clear()
+        Trained.load(run, plugins=[plugin])
+        assert len(caplog.messages) == warned
+    assert f"the plug-in {name} changed since this run was trained" in caplog.text
+
+
+def test_a_released_record_says_that_it_has_no_weights():
+    run = next((CHECKOUT / "reports/released").glob("*/baseline/noise-*/seed-*"))
+    with pytest.raises(UserError, match="released records have none"):
+        Trained.load(run)
 
 
 def test_the_three_lines_of_the_documentation(digits_runs, digit_images, tmp_path):

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.apply import picture
 from benchmarks.apply.suspects import Suspects, cleanlab_issues, collect, folded, precision_at
-from benchmarks.cli.verbs.suspects import known_wrong
+from benchmarks.cli.verbs.suspects import folder_of, known_wrong
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import Noise, RunSpec
@@ -19,6 +19,7 @@ from benchmarks.train.folds import leave_out, parts
 from benchmarks.train.run import execute
 from common.errors import UserError
 from datasets.base import ImageSet
+from datasets.inspect.preview import font
 from reports.runs.frame import load
 from tests.benchmarks.apply.conftest import save
 
@@ -178,6 +179,43 @@ def test_labels_that_somebody_has_corrected(tmp_path):
         known_wrong(tmp_path / "clean.txt", splits, spec, sources)
 
 
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("digits", "digits"),
+        ("folder:mine", "folder-mine"),
+        ("folder:/a/b/ck+", "ck+"),
+        ("folder:/a/b/ck+/", "ck+"),
+        ("folder:./x/../y//", "y"),
+        ("folder:.", "{here}"),
+        ("folder:./", "{here}"),
+        ("folder:..", "{above}"),
+        ("folder:x/.", "x"),
+        ("folder:/", "folder"),
+    ],
+)
+def test_results_lie_in_a_folder_of_the_data_sets_name(name, folder, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert folder_of(name) == folder.format(here="here", above=tmp_path.name)
+
+
+def test_what_is_not_judged_is_said(bench, tmp_path):
+    for name in ("a", "b"):
+        save(tmp_path / "flat" / name, np.random.default_rng(0).integers(0, 255, (10, 8, 8, 1), dtype=np.uint8))
+    result = bench("data", "suspects", "folder:flat/", "--recipe", "quick", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "judged are the 16 training images, not the 4 of the test split" in result.stdout
+    result = bench("data", "suspects", "folder:flat", "--recipe", "quick", "--folds", "9", "--dry-run")
+    assert result.returncode == 2 and "16 training images are too few for 9 folds" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["café", "Überraschung", "ñandú", "łoś", "µ"])
+def test_letters_beyond_ascii_are_drawn(name):
+    missing = font(picture.FONT).getmask("\ue000")  # no font has this one
+    assert all(bytes(font(picture.FONT).getmask(letter)) != bytes(missing) for letter in name)
+
+
 WRONG = {
     "no name": ([], "the following arguments are required: NAME"),
     "no such data": (["nope"], "unknown data set 'nope'"),
@@ -191,6 +229,8 @@ WRONG = {
     "both": (["digits", "--clean", "nope.txt", "--noise", "0.3"], "--clean: with --noise"),
     "no names": (["digits", "--clean", "{file}"], "are not files"),
     "no recipe": (["digits", "--recipe", "nope"], "unknown recipe"),
+    "a folder without its kind": (["."], "is written folder:."),
+    "nowhere to write": (["digits", "--out", "/proc/x"], "/proc/x/baseline.csv: cannot be written"),
     "wait": (["digits", "--wait"], "--wait: only with --slurm"),
 }
 

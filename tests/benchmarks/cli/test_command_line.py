@@ -101,6 +101,8 @@ def test_a_corrupt_record_is_shown_and_run_again_and_kept(bench, tmp_path):
 
 EMPTY = ("methods", "datasets", "noise", "seeds", "recipe", "suite", "backbone", "epochs", "device", "runs", "data")
 FILE = "file.txt"
+READ = ("from", "size", "noise", "seed", "out")  # by other actions of `data`
+LOOPS = (["--weights"], ["--plugin"], ["--data"], ["--runs"], ["report", "--from"], ["suspects", "digits", "--clean"])
 VERBS = ("run", "status", "retry", "cancel", "report")
 
 
@@ -184,6 +186,13 @@ VERBS = ("run", "status", "retry", "cancel", "report")
         (["data", "prepare", "digits", "--size", "0"], ["--size", "8 to 1024"]),
         (["data", "show", "digits", "--seed", "-1"], ["--seed", "-1"]),
         (["data", "show", "digits", "--out", f"{FILE}/x.png"], [FILE]),
+        *((["data", "check", "digits", f"--{flag}", "9"], [f"data check --{flag}", "only with data"]) for flag in READ),
+        (["data", "list", "--noise", "0.3"], ["data list --noise", "only with data show"]),
+        (["data", "prepare", "digits", "--seed", "0"], ["data prepare --seed", "only with data show"]),
+        (["list", "--recipe", "quick", "--methods"], ["list --recipe", "--methods"]),
+        *(([*verb, "."], ["is written folder:."]) for verb in (["data", "check"], ["tune"], ["run", "--datasets"])),
+        (["--weights", "folder.pth"], ["--weights folder.pth", "is a folder"]),
+        *(([*call, "loop"], ["loop", "leads back to itself"]) for call in LOOPS),
         (["a\x1b[31m\nb"], ["a\\x1b[31m\\nb"]),
         (["--nonsense"], ["--nonsense"]),
         (["dance"], ["dance", "run"]),
@@ -192,6 +201,8 @@ VERBS = ("run", "status", "retry", "cancel", "report")
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / FILE).write_text("")
+    (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert all(word in line for word in words), line
@@ -208,6 +219,43 @@ def test_data_verbs(tmp_path, monkeypatch, capsys):
     assert main(["data", "show", "digits", "--out", "mine.png"]) == 0
     assert (tmp_path / "mine.png.aside-1").read_text() == "a photograph"
     assert main(["data", "check"]) == 2 and "NAME is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "show", "--noise", "0.3", "digits", "--out", "x.png"],
+        ["data", "--seed", "1", "show", "--out", "x.png", "digits"],
+        ["data", "show", "--out", "x.png", "--", "digits"],
+        ["data", "--out", "x.png", "--", "show", "digits"],
+    ],
+)
+def test_flags_stand_anywhere(tmp_path, monkeypatch, arguments):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 0 and (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (["predict", "x", "y"], "benchmarks.apply.find.finished"),
+        (["evaluate", "x", "--on", "digits"], "benchmarks.apply.find.finished"),
+        (["data", "check", "digits"], "benchmarks.cli.verbs.data.check"),
+        (["data", "prepare", "digits"], "benchmarks.cli.verbs.data.prepare"),
+        (["data", "suspects", "digits"], "datasets.embedded.digits.Digits.load"),
+        (["status", "--watch"], "benchmarks.cli.verbs.status.watch"),
+        (["run", "--datasets", "digits"], "datasets.embedded.digits.Digits.load"),
+        (["report"], "reports.build.build"),
+    ],
+)
+def test_every_verb_can_be_interrupted(tmp_path, monkeypatch, capsys, arguments, where):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(where, interrupted)
+    assert main(arguments) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def _start(tmp_path, *arguments):

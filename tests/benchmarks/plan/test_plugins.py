@@ -135,7 +135,7 @@ def test_a_plugin_that_cannot_be_used_says_why(tmp_path, monkeypatch, text, word
     [
         ("bad1", "{}['nope']", r"`load\(\)` raised KeyError: 'nope' .line 10 of plugin.py."),
         ("bad2", "open('/no/such')", r"raised FileNotFoundError: .*No such file.*line 10 of plugin.py"),
-        ("bad3", "datasets.ImageSet.of(1, 2, 3)", "raised"),
+        ("bad3", "datasets.ImageSet.of(1, 2, 3)", "plugin.py, line 10.: images are int; wanted a NumPy array"),
         ("bad4", "pass", "must return datasets.Splits, not NoneType"),
     ],
 )
@@ -147,3 +147,94 @@ def test_a_data_set_that_cannot_be_loaded_says_where(tmp_path, capsys, name, bod
     assert main(["data", "check", name, "--plugin", str(path)]) == 2
     error = capsys.readouterr().err
     assert re.search(words, error) and error.count("\n") == 1
+
+
+SPLITS = """
+import dataclasses, numpy, datasets
+@datasets.register("{name}", "none")
+class Mine(datasets.Dataset):
+    name = "{name}"
+    class_names = ("ant", "bee", "cow")
+    def present(self):
+        return True
+    def load(self, image_size=None):
+        side = image_size or 8
+        images, labels = numpy.zeros((6, side, side, 3), numpy.uint8), numpy.arange(6) % 3
+        of, names, soft, notes = datasets.ImageSet.of, self.class_names, None, ()
+        test = validation = of(images, labels, names)
+        {change}
+        train = of(images, labels, names, soft)
+        {then}
+        return datasets.Splits(train, test, validation, notes)
+"""
+WRONG = {  # what somebody's data set does -> what is said of it
+    "labels = labels / 2": r", line 15\): labels are float64; wanted whole numbers from 0 to 2$",
+    "labels = [names[n] for n in labels]": "labels are <U3; wanted whole numbers from 0 to 2$",
+    "labels = labels + 1": r"\): train labels are numbers from 1 to 3; wanted whole numbers from 0 to 2$",
+    "labels = labels - 1": "train labels are numbers from -1 to 1; wanted",
+    "labels = labels[:5]": r"train labels are \[5\]; wanted \[6\], one for each image",
+    "labels = labels[:, None]": r"train labels are \[6, 1\]; wanted \[6\]",
+    "labels = numpy.eye(3)[labels].astype(int)": r"train labels are \[6, 3\]; wanted \[6\]",
+    "images = images / 255": r"train images are float64 \[6, 8, 8, 3\]; wanted uint8 \(0 to 255\) \[N, S, S, 1 or 3\]$",
+    "images = images.astype(numpy.int16)": "train images are int16",
+    "images = images[..., 0]": r"train images are uint8 \[6, 8, 8\]; wanted",
+    "images = images.transpose(0, 3, 1, 2)": r"train images are uint8 \[6, 3, 8, 8\]; wanted",
+    "images = images[..., [0, 1, 2, 0]]": r"train images are uint8 \[6, 8, 8, 4\]; wanted",
+    "images = images[:, :7]": r"train images are uint8 \[6, 7, 8, 3\]; wanted",
+    "images = list(images)": "images are list; wanted a NumPy array",
+    "images, labels = images[:0], []": "train has no images",
+    "names = ('ant', 'cow', 'bee')": "train has the classes .'ant', 'cow', 'bee'.; wanted .'ant', 'bee', 'cow'",
+    "soft = numpy.ones((6, 2)) / 2": r"train soft labels are float32 \[6, 2\]; wanted \[6, 3\]",
+    "soft = numpy.ones((6, 3))": "train soft labels of row 0 are 1, 1, 1; wanted .* sum to 1",
+    "soft = numpy.eye(3)[labels]; soft[4, 0] = numpy.inf": "train soft labels of row 4 are inf, 1, 0; wanted",
+    "soft = numpy.eye(3)[labels]; soft[2, 0] = numpy.nan": "train soft labels of row 2 are nan, 0, 1; wanted",
+    "test = None": "test is None; wanted an ImageSet$",
+    "test = (images, labels)": "test is tuple; wanted an ImageSet$",
+    "validation = of(images[:0], labels[:0], names)": "validation has no images",
+    "test = of(images[:, :4, :4], labels, names)": r"test images are .* wanted .* \[N, 8, 8, 3\] as train's",
+    "test = of(images[..., :1], labels, names)": r"test images are uint8 \[6, 8, 8, 1\]; wanted .* as train's",
+    "test = of(images, labels, ('a', 'b', 'c'))": "test has the classes",
+    "train = dataclasses.replace(train, labels=labels / 2)": "train labels are float64; wanted",
+    "train = dataclasses.replace(train, names=numpy.array(['a']))": "train has 1 names for 6 images",
+    "train = dataclasses.replace(train, human_labels={'me': labels + 1})": "train human labels 'me' are numbers from 1",
+    "notes = 'drawn'": "notes are 'drawn'; wanted a tuple",
+}
+
+
+def a_plugin(folder: Path, name: str, change: str = "pass", then: str = "pass") -> str:
+    (folder / "plugin.py").write_text(SPLITS.format(name=name, change=change, then=then))
+    return str(folder / "plugin.py")
+
+
+@pytest.mark.parametrize(("number", "change"), [*enumerate(WRONG)])
+def test_a_data_set_of_wrong_arrays_is_refused_before_any_run(tmp_path, monkeypatch, capsys, number, change):
+    monkeypatch.chdir(tmp_path)
+    later = change.startswith("train =")
+    file = a_plugin(tmp_path, f"wrong{number}", "pass" if later else change, change if later else "pass")
+    assert main(["data", "check", f"wrong{number}", "--plugin", file]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert re.search(f"data set 'wrong{number}' .plugin.py.*{WRONG[change]}", line)
+
+
+def test_a_run_on_wrong_arrays_ends_before_it_begins(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = a_plugin(tmp_path, "wide", "images = images[:, :8, :8]")
+    assert main(["--plugin", file, "--datasets", "wide", "--methods", "baseline", "--set", "recipe.image_size=16"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "train images are uint8 [6, 8, 8, 3]; wanted uint8 (0 to 255) [N, 16, 16, 1 or 3]" in line
+    assert not list(tmp_path.glob("runs/*"))
+
+
+RIGHT = (
+    "labels = labels.tolist()",
+    "labels = labels.astype(numpy.uint8)",
+    "names = list(names)",
+    "validation = None",
+    "images = numpy.asfortranarray(images)",
+    "soft = numpy.full((6, 3), numpy.nan); soft[1] = 0.33",
+)
+
+
+@pytest.mark.parametrize(("number", "change"), [*enumerate(RIGHT)])
+def test_a_data_set_of_right_arrays_passes(tmp_path, number, change):
+    assert main(["data", "check", f"right{number}", "--plugin", a_plugin(tmp_path, f"right{number}", change)]) == 0
