@@ -16,6 +16,7 @@ from benchmarks.cli.dispatch import VERBS
 from benchmarks.cli.options import parser
 from benchmarks.cli.output import BROKEN, guarded
 from common.errors import UserError
+from common.files import check_writable
 from common.text import printable
 
 
@@ -25,15 +26,22 @@ def run(flags: argparse.Namespace) -> int:
     from benchmarks.plan.recipe import RECIPES
     from reports.build import names
 
-    session = Session.from_flags(flags) if flags.verb == "run" else Session.again(flags)
-    code = session.run()
-    if code in (0, 1):
+    check_writable(flags.out / "runs.csv")
+    sessions = [Session.from_flags(flags)] if flags.verb == "run" else Session.again(flags)
+    codes: list[int] = []
+    for session in sessions:
+        code = session.run()
+        if code not in (0, 1, None):
+            return code
+        codes += [] if code is None else [code]
+    if codes:
         suite, recipe = (flags.suite, flags.recipe) if flags.verb == "run" else (None, None)
         recipe = recipe and RECIPES.name_of(recipe)
         wanted = [suite] if suite in names() else ["summary", "uncertainty"]
-        data = session.context.sources.data
-        _write(wanted, [flags.runs], flags.out, _prefix(data, flags.runs), recipe, session.datasets)
-    return code or 0
+        data = sessions[-1].context.sources.data
+        datasets = tuple(dict.fromkeys(name for session in sessions for name in session.datasets))
+        _write(wanted, [flags.runs], flags.out, _prefix(data, flags.runs), recipe, datasets)
+    return max(codes, default=0)
 
 
 def report(flags: argparse.Namespace) -> int:
@@ -45,6 +53,9 @@ def report(flags: argparse.Namespace) -> int:
     for folder in flags.sources or ():
         if not folder.is_dir():
             raise UserError(f"report --from {folder}: no such folder (names of reports go before --from)")
+    if not flags.sources and flags.runs != Path("runs") and not flags.runs.is_dir():
+        raise UserError(f"report --runs {flags.runs}: no such folder")
+    check_writable(flags.out / "runs.csv")
     runs, released = flags.sources or [flags.runs], [] if flags.no_released else [RELEASED]
     datasets = parse_names(flags.datasets) if flags.datasets else None
     if datasets or flags.recipe:
@@ -84,6 +95,8 @@ def _write(
     from reports.tables.brief import MEASURED, WRAPS, briefs
 
     loaded = load(runs, released)
+    for bad in (*loaded.unreadable, *loaded.conflicts):
+        print(f"note: not used: {printable(f'{bad.folder}: {bad.reason}')}")
     # A summary without a table of the paper shows the outcomes of every table that its runs are in.
     needed = names if not names or {*names} & {*TABLES} else [*names, *TABLES]
     # Where everything is asked for, `build` makes the tables while other processes draw the figures.

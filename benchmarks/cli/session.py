@@ -92,13 +92,14 @@ class Session:
         return replace(session, published=[spec for spec in published if spec.run_id not in changed])
 
     @classmethod
-    def again(cls, flags: argparse.Namespace) -> Session:
-        """The failed and the stale runs of a folder. Raises UserError."""
+    def again(cls, flags: argparse.Namespace) -> list[Session]:
+        """The failed and the stale runs of a folder, a session for each data folder and weights that they were started
+        with; one without runs where there are none. Raises UserError."""
         load_plugins(flags.plugin)
         runs = flags.runs.resolve()
         survey = RunsStatus(runs)
         known = {spec.run_id: (spec, launch) for launch in survey.launches.all()[::-1] for spec in launch.specs}
-        specs, launches = [], []
+        found: dict[tuple[Path, Path | None], list[tuple[RunSpec, Launch | None]]] = {}
         for run_id, state in survey.look().items():
             if state.state not in ("failed", "stale"):
                 continue
@@ -113,12 +114,14 @@ class Session:
             if reason := obstacle(spec):
                 print(f"note: {state.path} is left out: {printable(reason)}")
                 continue
-            specs.append(spec)
-            launches += [launch] if launch else []
-        data = flags.data or next((launch.data for launch in launches), Path("data"))
-        typed = {key: value for launch in launches for key, value in launch.typed.items()}
-        weights = flags.weights or next((launch.weights for launch in launches if launch.weights), None)
-        return cls.of(flags, specs, Sources(data.resolve(), typed), weights)
+            data = flags.data or (launch.data if launch else Path("data"))
+            weights = flags.weights or (launch.weights if launch else None)
+            found.setdefault((data.resolve(), weights), []).append((spec, launch))
+        sessions = []
+        for (data, weights), runs_of in (found or {(Path("data").resolve(), None): []}).items():
+            typed = {key: value for _, launch in runs_of if launch for key, value in launch.typed.items()}
+            sessions.append(cls.of(flags, [spec for spec, _ in runs_of], Sources(data, typed), weights))
+        return sessions
 
     @classmethod
     def of(cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None) -> Session:
@@ -182,7 +185,8 @@ class Session:
         data = {key: (part.train.fingerprint, part.test.fingerprint) for key, part in splits.items()}
         here = (data, self.context.provenance["plugins"])
         todo = make_todo(self.specs, store, force=self.force, here=here)
-        executor = self._executor(todo.todo, store)
+        redo = {spec.run_id: mark for spec in todo.todo if self.force and (mark := store.run(spec).fingerprint())}
+        executor = self._executor(todo.todo, replace(self.context, redo=redo))
         new = self._unqueued(todo.todo)
         if self.published and new:
             print(self._default_recipe(executor, new, splits))
@@ -199,7 +203,7 @@ class Session:
             return 0
         Journal(self.context.runs).prune()
         if new:
-            self.launch.model_copy(update={"specs": tuple(new)}).save(self.context.runs)
+            self.launch.model_copy(update={"specs": tuple(new), "redo": redo}).save(self.context.runs)
         try:
             with ProgressBar(store, todo.todo) as view:
                 outcome = executor.run(todo.todo, view)
@@ -211,9 +215,7 @@ class Session:
             return None
         return self._sum_up(outcome, store)
 
-    def _executor(self, todo: Sequence[RunSpec], store: Store) -> Executor:
-        redo = {spec.run_id: mark for spec in todo if self.force and (mark := store.run(spec).fingerprint())}
-        context = replace(self.context, redo=redo)
+    def _executor(self, todo: Sequence[RunSpec], context: RunContext) -> Executor:
         if self.slurm:
             from benchmarks.launch.slurm.executor import SlurmJobs
 

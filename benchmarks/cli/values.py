@@ -117,8 +117,9 @@ def parse_seeds(text: str) -> tuple[int, ...]:
         raise UserError(f"--seeds {shown:.80}: expected a count (3 is 0,1,2) or seeds separated by commas (0,5)")
     numbers = [int(part) for part in parts]
     if "," in text:
-        if max(numbers) >= MOST_SEED:
-            raise UserError(f"--seeds {max(numbers)}: seeds are below {MOST_SEED}")
+        for number in numbers:
+            if not 0 <= number < MOST_SEED:
+                raise UserError(f"--seeds {number}: seeds are from 0 to {MOST_SEED - 1}")
         return tuple(dict.fromkeys(numbers))
     if not 1 <= numbers[0] <= MOST_SEEDS:
         raise UserError(f"--seeds {numbers[0]}: a count from 1 to {MOST_SEEDS} is needed; one seed is written `7,`")

@@ -34,7 +34,12 @@ def warning(specs: Sequence[RunSpec], splits: LoadedSplits, runs: Path, at_once:
     free = shutil.disk_usage(where).free
     if needed <= free:
         return ""
-    return f"these runs may need {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free under {runs}"
+    return f"these runs may need {_text(needed)}, and {_text(free)} are free under {runs}"
+
+
+def _text(size: float) -> str:
+    """Bytes as people say them."""
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 
 class _Unset(TorchFunctionMode):

@@ -18,8 +18,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from benchmarks.launch.slurm import scheduler
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
+from benchmarks.store.run_folder import RunFolder
 from common.errors import UserError
 from common.files import atomic_write
 from common.foreign import MIB, Unreadable, read_model
@@ -55,11 +57,20 @@ class Launch(BaseModel):
     # SLURM only: array -> task -> ids of the runs that it does one after the other; and the arrays' job numbers.
     arrays: tuple[tuple[tuple[str, ...], ...], ...] = ()
     jobs: tuple[Annotated[str, Field(pattern=r"^[0-9]+$")], ...] = ()
+    redo: dict[str, str] = {}  # run id -> fingerprint of the record that the run is to replace (--force)
     cancelled: bool = False
 
     def job_name(self, array: int) -> str:
         """What SLURM calls the jobs of an array."""
         return f"bench-{self.id}-{array}"
+
+    def job_names(self) -> list[str]:
+        """What SLURM calls its jobs, array by array."""
+        return [self.job_name(array) for array in range(len(self.arrays))]
+
+    def again(self, folder: RunFolder, run_id: str) -> bool:
+        """Whether a run that is finished is still to be done again."""
+        return run_id in self.redo and self.redo[run_id] == folder.fingerprint()
 
     def folder(self, runs: Path) -> Path:
         """Where submitit keeps what it submits, and the jobs' output."""
@@ -76,7 +87,8 @@ class Launch(BaseModel):
             raise UserError(f"--runs {runs} and --data {self.data}: the paths must be UTF-8") from None
 
     def forget(self, runs: Path) -> None:
-        """Remove it, as if it had never been written."""
+        """Remove it and its folder, as if it had never been written."""
+        shutil.rmtree(self.folder(runs), ignore_errors=True)
         with contextlib.suppress(OSError):
             (runs / FOLDER / f"{self.id}.json").unlink()
 
@@ -111,11 +123,24 @@ class Journal:
         return found
 
     def prune(self) -> None:
-        """Remove the launches all of whose runs have a record: nothing is left to be said of them."""
-        for launch in self.all():
-            if all((self.runs / spec.folder / "record.json").exists() for spec in launch.specs):
-                shutil.rmtree(launch.folder(self.runs), ignore_errors=True)
+        """Remove the launches that have ended, all of whose runs have a record: nothing is left to be said of them."""
+        done = [launch for launch in self.all() if all(self._folder(spec).record.exists() for spec in launch.specs)]
+        queue = scheduler.tasks(name for launch in done for name in launch.job_names())
+        for launch in done:
+            if not self._at_work(launch, queue):
                 launch.forget(self.runs)
+
+    def _at_work(self, launch: Launch, queue: scheduler.Queue | None) -> bool:
+        """Whether somebody may still do runs of a launch, all of which have a record: again, by --force."""
+        names = launch.job_names()
+        if names and (queue is None or any(name in names for name, _ in queue)):
+            return True
+        submitted = names and len(launch.jobs) == len(names)
+        again = any(launch.again(self._folder(spec), spec.run_id) for spec in launch.specs)
+        return not submitted and again and not lease.died_here(launch.launcher)
+
+    def _folder(self, spec: RunSpec) -> RunFolder:
+        return RunFolder(self.runs / spec.folder)
 
 
 def _read(path: Path) -> Launch | Unreadable:

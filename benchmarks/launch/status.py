@@ -17,7 +17,6 @@ from benchmarks.store.runs import Store
 from benchmarks.store.verified import Verified
 
 ASK_SECONDS = 5.0
-Queue = dict[tuple[str, int], scheduler.QueuedTask]
 
 
 @dataclass(frozen=True)
@@ -44,21 +43,23 @@ class RunsStatus:
     def __init__(self, runs: Path) -> None:
         self.runs, self.store, self.launches, self.verified = runs, Store(runs), Journal(runs), Verified(runs)
         self._asked, self._names = float("-inf"), set[str]()
-        self._answer: Queue | None = None
+        self._answer: scheduler.Queue | None = None
 
     def look(self, specs: Iterable[RunSpec] | None = None) -> dict[str, RunStatus]:
-        """Run id (of folders that say none, the path) -> state; of these runs, or of all in the folder."""
+        """Run id (of folders that are no run's own, the path) -> state; of these runs, or of all in the folder."""
         now = self.store.now()
         places = self._places()
         if specs is None:
-            folders = {_run_id(folder): folder for folder in self.store.folders()}
-            folders |= {run_id: self.store.run(place.spec) for run_id, place in places.items()}
+            folders = self._folders(place.spec for place in places.values())
         else:
             folders = {spec.run_id: self.store.run(spec) for spec in specs}
         found = {run_id: self._on_disk(folder, now) for run_id, folder in folders.items()}
         self.verified.save()
         open_places = {
-            run_id: places[run_id] for run_id, state in found.items() if run_id in places and state.state != "done"
+            run_id: places[run_id]
+            for run_id, state in found.items()
+            if run_id in places
+            and (state.state != "done" or places[run_id].launch.again(RunFolder(state.path), run_id))
         }
         names = {p.launch.job_name(p.array) for p in open_places.values() if p.array is not None}
         queue = self._queue(names)
@@ -66,6 +67,18 @@ class RunsStatus:
             judge = _launched_here if place.array is None else _on_slurm
             found[run_id] = judge(found[run_id], place, queue, self.runs)
         return found
+
+    def _folders(self, launched: Iterable[RunSpec]) -> dict[str, RunFolder]:
+        """Every run's folder by its id. Of several with one id, the others are copies: each is known by its path."""
+        own = {spec.run_id: self.store.run(spec) for spec in launched}
+        for folder in self.store.folders():
+            run_id = _run_id(folder)
+            if (first := own.setdefault(run_id, folder)).path == folder.path:
+                continue
+            if _at_home(folder) and not _at_home(first):
+                own[run_id], folder = folder, first
+            own[str(folder.path)] = folder
+        return own
 
     def _on_disk(self, folder: RunFolder, now: float) -> RunStatus:
         if self.verified.knows(folder):
@@ -77,7 +90,7 @@ class RunsStatus:
         log = folder.log if status.state == "failed" else None
         return replace(status, job=(status.progress or {}).get("job"), log=log)
 
-    def _queue(self, names: set[str]) -> Queue | None:
+    def _queue(self, names: set[str]) -> scheduler.Queue | None:
         """What SLURM says of these job names; it is not asked more often than every five seconds."""
         if time.monotonic() - self._asked > ASK_SECONDS or not names <= self._names:
             self._answer, self._names, self._asked = scheduler.tasks(sorted(names)), names, time.monotonic()
@@ -107,6 +120,11 @@ def _run_id(folder: RunFolder) -> str:
     return found.run_id if found else str(folder.path)
 
 
+def _at_home(folder: RunFolder) -> bool:
+    """Whether a folder holds the run that it is named for."""
+    return folder.read_spec() is not None or folder.finished() is not None
+
+
 def _launched_here(state: RunStatus, place: Place, queue: object, runs: Path) -> RunStatus:
     """A run of a local launch: queued as long as its launcher lives."""
     if state.state == "running":
@@ -118,7 +136,7 @@ def _launched_here(state: RunStatus, place: Place, queue: object, runs: Path) ->
     return replace(state, state="queued", detail=_next(state), log=None) if lives else state
 
 
-def _on_slurm(state: RunStatus, place: Place, queue: Queue | None, runs: Path) -> RunStatus:
+def _on_slurm(state: RunStatus, place: Place, queue: scheduler.Queue | None, runs: Path) -> RunStatus:
     """A run of a SLURM launch: queued as long as its job is; failed when that has left without a result."""
     if _failed_under(state, place):
         return replace(state, final=True, job=place.job)
@@ -138,6 +156,8 @@ def _on_slurm(state: RunStatus, place: Place, queue: Queue | None, runs: Path) -
         return replace(state, state="queued", detail="being submitted", log=None)
     if state.state == "failed":  # in an earlier launch, and this one never came to it
         return replace(state, job=place.job)
+    if state.state == "done":  # the record that was to be replaced is there still
+        return replace(state, detail=f"its job {place.job or ''} ended without doing it again", job=place.job)
     log = None if place.job is None else place.launch.folder(runs) / f"{place.job}_0_log.out"
     last = f": {line}" if log and (line := _last_line(log)) else ""
     detail = f"its job {place.job or ''} ended without a result{last}".replace("  ", " ")
@@ -151,6 +171,8 @@ def _failed_under(state: RunStatus, place: Place) -> bool:
 
 def _next(state: RunStatus) -> str:
     """What a queued run has behind it."""
+    if state.state == "done":
+        return "done, and to be done again"
     done = (state.progress or {}).get("epoch")
     return f"goes on after epoch {done}" if done else ""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,10 +19,12 @@ from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json
+from common.registry import unknown
 from common.text import printable
 from datasets.noise import named
 from datasets.registry import DATASETS
 from methods.core import backbones
+from methods.core.settings import settings_of
 from methods.core.weights import IMAGENET, TIMM, check_weights, sha256
 from methods.registry import METHODS
 
@@ -65,22 +69,36 @@ def parse_set(text: str) -> tuple[str, str, Any]:
 
 
 def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
-    """A suite's grid over whichever of its data sets are present below `data`, or over its stand-in where none is."""
-    present = tuple(name for name in suite.datasets if name in DATASETS and DATASETS.load(name)(data).present())
-    if not present:
-        if suite.stand_in is None:
-            raise UserError(f"suite '{suite.name}': none of {', '.join(suite.datasets)} is present under {data}")
-        present = (suite.stand_in,)
-    datasets = changes.get("datasets", present)
+    """A suite's grid over whichever of its data sets are present below `data`, or over its stand-in where none is.
+
+    Raises UserError that names the suite for an unknown name, setting or value in it.
+    """
+    try:
+        for arm in changes.get("arms", suite.arms):
+            if arm in suite.arms:
+                methods.validate_config(arm.method, METHODS.load(arm.method), dotted.nest(arm.set))
+        datasets = changes.get("datasets") or _present(suite, data)
+        noise = [Noise(kind=kind, ratio=ratio) for kind, ratio in (named(suite.noise_kind, one) for one in suite.noise)]
+    except UserError as error:
+        raise UserError(f"suite '{suite.name}': {error}") from None
     values: dict[str, Any] = {
         "arms": suite.arms,
         "datasets": datasets,
-        "noise": tuple(
-            Noise(kind=kind, ratio=ratio) for kind, ratio in (named(suite.noise_kind, asked) for asked in suite.noise)
-        ),
+        "noise": tuple(noise),
         "seeds": tuple(dict.fromkeys(seed for name in datasets for seed in suite.seeds_of(name))),
     }
     return Request(**{**values, **changes})
+
+
+def _present(suite: Suite, data: Path) -> tuple[str, ...]:
+    """The data sets of a suite that are there, or its stand-in."""
+    there = tuple(name for name in suite.datasets if DATASETS.load(name)(data).present())
+    if there:
+        return there
+    if suite.stand_in is None:
+        raise UserError(f"none of {', '.join(suite.datasets)} is present under {data}")
+    DATASETS.load(suite.stand_in)
+    return (suite.stand_in,)
 
 
 def resolve(request: Request, sources: Sources, weights: Path | None = None) -> list[RunSpec]:
@@ -88,17 +106,16 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
 
     Raises UserError for an unknown name, setting or value, before anything is written.
     """
-    recipe_sets = {f"recipe.{key}": value for owner, key, value in request.sets if owner == "recipe"}
     prepared = []  # of each data set and arm, what all its runs share
     for name in request.datasets:
         recipes_ = [_recipe(request, name, arm.method) for arm in request.arms]
-        pretrained = _weights(recipes_[0], sources.data, weights)
-        settings = [_config(arm, recipe, request.sets) for arm, recipe in zip(request.arms, recipes_, strict=True)]
+        pretrained = _weights(recipes_[0][0], sources.data, weights)
+        settings = [_config(arm, recipe, request.sets) for arm, (recipe, _) in zip(request.arms, recipes_, strict=True)]
         prepared.append((sources.identities[name], pretrained, [*zip(request.arms, recipes_, settings, strict=True)]))
     specs: dict[str, RunSpec] = {}
     for seed, (dataset, pretrained, arms), noise in product(request.seeds, prepared, request.noise):
         labels = Noise(kind=sources.identities[noise.kind], ratio=noise.ratio)
-        for arm, recipe, (config, changed) in arms:
+        for arm, (recipe, altered), (config, changed) in arms:
             spec = RunSpec(
                 dataset=dataset,
                 method=arm.method,
@@ -107,7 +124,7 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
                 recipe=recipe,
                 weights=pretrained,
                 config=config,
-                overrides={**changed, **recipe_sets},
+                overrides={**changed, **altered},
             )
             spec = _with_members(spec, request.sets)
             specs |= {run.run_id: run for run in (*spec.members, spec)}
@@ -120,14 +137,31 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
     return list(specs.values())
 
 
-def _recipe(request: Request, dataset: str, method: str) -> Recipe:
+def _recipe(request: Request, dataset: str, method: str) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe of an arm, and those of its settings that the user chose by `--set` (dotted)."""
     entry = DATASETS.load(dataset)
     changes: dict[str, Any] = {key: value for owner, key, value in request.sets if owner == "recipe"}
-    changes |= {k: v for k, v in (("epochs", request.epochs), ("backbone", request.backbone)) if v is not None}
+    flags = {k: v for k, v in (("epochs", request.epochs), ("backbone", request.backbone)) if v is not None}
     name = request.recipe or ("quick" if entry.embedded else request.real_recipe)
-    recipe = recipes.load(name, dataset, method if request.own_protocols else None, **changes)
+    own = method if request.own_protocols else None
+    recipe = recipes.load(name, dataset, own, **{**changes, **flags})
     backbones.check(recipe.backbone)
-    return recipe
+    _check_settings(recipe, method)
+    usual = None
+    with suppress(UserError):  # a recipe that lacks what is given here
+        usual = recipes.load(name, dataset, own)
+    # As with a method's settings; and epochs and backbone, which have flags, are told apart by themselves.
+    same = {key for key in changes if usual and getattr(recipe, key) == getattr(usual, key)} | {"epochs", "backbone"}
+    return recipe, {f"recipe.{key}": value for key, value in changes.items() if key not in same}
+
+
+def _check_settings(recipe: Recipe, method: str) -> None:
+    """Raise UserError for a method setting of the recipe that no method has; one that another method has is its own."""
+    for key in recipe.method:
+        owners = (METHODS.load(name).Config.model_fields for name in (method, *METHODS))  # loaded as far as needed
+        if not any(key.partition(".")[0] in settings for settings in owners):
+            valid = {row.name for name in METHODS for row in settings_of(name)}
+            raise UserError(f"recipe '{recipe.name}': {unknown('method setting', key, valid)}")
 
 
 def _config(arm: Arm, recipe: Recipe, sets: Iterable[tuple[str, str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -136,7 +170,11 @@ def _config(arm: Arm, recipe: Recipe, sets: Iterable[tuple[str, str, Any]]) -> t
     chosen = dict(arm.set) | {key: value for owner, key, value in sets if owner == arm.method}
     fitting = {key: value for key, value in recipe.method.items() if key.partition(".")[0] in cls.Config.model_fields}
     usual = methods.validate_config(arm.method, cls, dotted.nest(fitting)).model_dump(mode="json")
-    config = methods.validate_config(arm.method, cls, dotted.nest({**fitting, **chosen})).model_dump(mode="json")
+    given = {**fitting, **chosen}
+    config = methods.validate_config(arm.method, cls, dotted.nest(given)).model_dump(mode="json")
+    for key, value in given.items():
+        if isinstance(value, bool) and not isinstance(dotted.get(config, key), bool):
+            raise UserError(f"{arm.method}.{key} = {value}: must be a number, not true or false")
     # A setting given its default value is no other arm: it is not named as one.
     return config, {key: value for key, value in chosen.items() if dotted.get(config, key) != dotted.get(usual, key)}
 
@@ -151,7 +189,7 @@ def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpe
     members = []
     for name, seed in cls.members(methods.validate_config(spec.method, cls, spec.config), spec.seed):
         config, changed = _config(Arm(method=name), spec.recipe, sets)
-        changed |= {f"recipe.{key}": value for owner, key, value in sets if owner == "recipe"}
+        changed |= {key: value for key, value in spec.overrides.items() if key.startswith("recipe.")}
         own = {"method": name, "seed": seed, "config": config, "overrides": changed}
         shared = {key: getattr(spec, key) for key in ("dataset", "noise", "recipe", "weights")}
         members.append(RunSpec(**shared, **own, noise_seed=None if seed == spec.seed else spec.seed))
@@ -180,8 +218,13 @@ def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
 
 
 def weights_file(data: Path, given: Path | None) -> Path | None:
-    """The file of pretrained weights on this machine: the one given, else the usual one where it is there."""
+    """The file of pretrained weights on this machine: the one given, else the usual one where it is there.
+
+    Raises UserError for a folder."""
     if given == Path(IMAGENET):
         return None
+    if given and given.is_dir():
+        raise UserError(f"--weights {given}: is a folder; give the file")
     path = given or data / MSCELEB
-    return path.resolve() if given or path.is_file() else None
+    # Not `resolve`, which raises on a link to itself: that it leads to no file is said where it is read.
+    return Path(os.path.realpath(path)) if given or path.is_file() else None

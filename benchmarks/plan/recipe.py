@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.plan import recipe_file
+from benchmarks.plan.numeric import Real, Values, Whole
 from benchmarks.plan.recipe_file import RecipeFile
 from benchmarks.plan.toml_folder import TomlFolder
 from common.errors import UserError
@@ -35,31 +36,31 @@ class Exponential(_Frozen):
     """lr x gamma after each epoch."""
 
     kind: Literal["exponential"]
-    gamma: float = Field(gt=0, le=1)
+    gamma: Real = Field(gt=0, le=1)
 
 
 class StepDecay(_Frozen):
     """lr x factor^((epoch - start) // every) from epoch `start` on (FER2013's public setting)."""
 
     kind: Literal["step"]
-    start: int = Field(ge=0)
-    every: int = Field(ge=1)
-    factor: float = Field(gt=0, le=1)
+    start: Whole = Field(ge=0)
+    every: Whole = Field(ge=1)
+    factor: Real = Field(gt=0, le=1)
 
 
 class MultiStep(_Frozen):
     """lr x factor at each of these epochs, counted from 0."""
 
     kind: Literal["multi_step"]
-    epochs: tuple[int, ...] = Field(min_length=1)
-    factor: float = Field(gt=0, le=1)
+    epochs: tuple[Whole, ...] = Field(min_length=1)
+    factor: Real = Field(gt=0, le=1)
 
 
 class Cosine(_Frozen):
     """Linear warm-up over the first `warmup` share of all steps, then half a cosine to zero."""
 
     kind: Literal["cosine"]
-    warmup: float = Field(0.0, ge=0, lt=1)
+    warmup: Real = Field(0.0, ge=0, lt=1)
 
 
 class OneCycle(_Frozen):
@@ -69,9 +70,9 @@ class OneCycle(_Frozen):
     """
 
     kind: Literal["one_cycle"]
-    warmup: float = Field(ge=0, lt=1)
-    cooldown: float = Field(ge=0, lt=1)
-    floor: float = Field(gt=0, le=1)
+    warmup: Real = Field(ge=0, lt=1)
+    cooldown: Real = Field(ge=0, lt=1)
+    floor: Real = Field(gt=0, le=1)
 
     @model_validator(mode="after")
     def _leaves_steps_between(self) -> OneCycle:
@@ -90,28 +91,28 @@ class Recipe(_Frozen):
     source: str = ""  # where the values come from; not part of a run's identity
     backbone: str
     pretrained: Literal["none", "msceleb", "imagenet", "timm"] = "none"
-    image_size: int | None = Field(
+    image_size: Whole | None = Field(
         None, ge=8, le=MOST_PIXELS, description="pixels to resize to; the data set's own size if absent"
     )
-    epochs: int = Field(ge=1, le=MOST_EPOCHS)
-    batch_size: int = Field(ge=2, le=2**16)
+    epochs: Whole = Field(ge=1, le=MOST_EPOCHS)
+    batch_size: Whole = Field(ge=2, le=2**16)
     optimizer: Literal["adam", "sgd"]
-    lr: float = Field(gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
+    lr: Real = Field(gt=0)
+    momentum: Real = Field(0.9, ge=0, lt=1)
     nesterov: bool = False
-    weight_decay: float = Field(ge=0)
-    classifier_lr: float = Field(1.0, gt=0, description="learning-rate multiplier of the last layer")
+    weight_decay: Real = Field(ge=0)
+    classifier_lr: Real = Field(1.0, gt=0, description="learning-rate multiplier of the last layer")
     schedule: Schedule = Constant()
-    clip_value: float | None = Field(None, gt=0, description="gradient values are clipped to [-clip_value, clip_value]")
+    clip_value: Real | None = Field(None, gt=0, description="gradient values are clipped to [-clip_value, clip_value]")
     precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
     compile: bool = Field(False, description="the backbone's training pass through torch.compile")
     augment: Operations = ()
     second_view: Operations | None = Field(
         None, description="under label noise, how a method's second view of an image is made, drawn by itself (EAC)"
     )
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.25,)
-    crop: int | None = Field(
+    mean: tuple[Real, ...] = (0.5,)
+    std: tuple[Real, ...] = (0.25,)
+    crop: Whole | None = Field(
         None, ge=8, le=MOST_PIXELS, description="centre crop at test time, for recipes that train on crops"
     )
     test_view: Literal["single", "ten_crop"] = "single"
@@ -121,7 +122,7 @@ class Recipe(_Frozen):
     protocol: Literal["common", "own"] = Field(
         "common", description="one set of values for all methods, or each its own"
     )
-    method: dict[str, Any] = Field(default_factory=dict, description="method settings that belong to this schedule")
+    method: Values = Field(default_factory=dict, description="method settings that belong to this schedule")
 
     @model_validator(mode="after")
     def _normalises(self) -> Recipe:
@@ -152,7 +153,7 @@ def load(name: str, dataset: str, method: str | None = None, /, **changes: Any) 
         return Recipe(name=RECIPES.name_of(name), **values)
     except ValidationError as error:
         wrong = Problem.of(error)
-        what = f"{wrong.place} = {wrong.value!r:.80}: {wrong.reason}"
+        what = f"{wrong.place} = {wrong.value!r:.80}: {wrong.reason}" if wrong.place else wrong.reason
         if (field := wrong.place.partition(".")[0]) in ("augment", "second_view"):
             what = str(problem_of(error, values[field]))
         raise UserError(printable(f"recipe '{name}' for '{dataset}': {what}")) from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmarks.plan.toml_folder import TomlFolder
+from benchmarks.plan.toml_folder import SUFFIX, TomlFolder
 from common.errors import UserError
 from common.registry import unknown
+from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
+from methods import registry
 
 TomlTable = dict[str, Any]
 Verdicts = Literal["reproduction", "setting", "none"]  # the one that says most first
@@ -79,13 +83,17 @@ def values(
 
     Raises UserError for a file that is no recipe, a key that is not `valid`, and a recipe that extends itself.
     """
-    if called in above:
+    if os.path.abspath(called) in map(os.path.abspath, above):  # noqa: PTH100 -- a path of any text
         raise UserError(f"recipe '{called}' extends itself: {' -> '.join((*above, called))}")
     file = recipes.validated(called, RecipeFile)
     for name, table in (("default", file.default), *file.__pydantic_extra__.items()):
         own = table.get(METHODS, {})
         if not isinstance(own, dict) or not all(isinstance(part, dict) for part in own.values()):
             raise UserError(f"recipe '{called}': {name}.{METHODS} holds tables, [{name}.{METHODS}.METHOD]")
+        for owner in own:
+            if owner not in registry.METHODS:
+                names = [f"[{name}.{METHODS}.{one}]" for one in registry.METHODS]
+                raise UserError(f"recipe '{called}': {unknown('table', f'[{name}.{METHODS}.{owner}]', names)}")
         for place, part in ((name, table), *((f"{name}.{METHODS}.{owner}", part) for owner, part in own.items())):
             if not isinstance(part.get("method", {}), dict):
                 raise UserError(f"recipe '{called}': {place}.method holds settings, {{ KEY = VALUE }}")
@@ -93,5 +101,12 @@ def values(
                 if key not in valid and not (part is table and key == METHODS):
                     names = [f"{place}.{one}" for one in valid]
                     raise UserError(f"recipe '{called}': {unknown('key', f'{place}.{key}', names)}")
-    extended = {} if file.extends is None else values(recipes, file.extends, dataset, valid, method, (*above, called))
+    extended: TomlTable = {}
+    if file.extends is not None:
+        extended = values(recipes, _beside(called, file.extends), dataset, valid, method, (*above, called))
     return over(extended, file.table(dataset, method))
+
+
+def _beside(called: str, other: str) -> str:
+    """What a recipe calls another one: a name, or the path of a file as seen from its own."""
+    return str(Path(called).parent / user_path(other)) if other.endswith(SUFFIX) else other

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from benchmarks.plan.numeric import Values
 from benchmarks.plan.paths import RunPath
 from benchmarks.plan.recipe import Recipe
 from common import dotted
@@ -74,8 +75,8 @@ class RunSpec(BaseModel):
     seed: int = Field(ge=0, lt=MOST_SEED)
     recipe: Recipe
     weights: str | None = None  # sha256 of the pretrained file, "imagenet", or None: from scratch
-    config: dict[str, Any] = Field(default_factory=dict)  # every method setting, defaults included
-    overrides: dict[str, Any] = Field(default_factory=dict)  # those that the user or suite set; a label, not identity
+    config: Values = Field(default_factory=dict)  # every method setting, defaults included
+    overrides: Values = Field(default_factory=dict)  # those that the user or suite set; a label, not identity
     members: tuple[RunSpec, ...] = ()  # finished runs whose networks this one takes instead of training
     noise_seed: int | None = None  # set in such a member: the seed of its label noise, that of the run it is for
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from benchmarks.plan.numeric import Real, Whole
 from benchmarks.plan.spec import MOST_SEED
 from benchmarks.plan.toml_folder import TomlFolder
 from common.text import one_line
 
 Text = Annotated[str, AfterValidator(one_line)]
+Seed = Annotated[Whole, Field(ge=0, lt=MOST_SEED)]
 SUITES = TomlFolder("suite", Path(__file__).parent / "suites")
 
 
@@ -40,10 +42,10 @@ class Suite(BaseModel):
     arms: tuple[Arm, ...] = Field(min_length=1)
     datasets: tuple[Text, ...] = Field(min_length=1)
     stand_in: Text | None = None  # embedded data set used where none of `datasets` is present
-    stand_in_seeds: tuple[Annotated[int, Field(ge=0, lt=MOST_SEED)], ...] = ()  # its own: a demonstration needs fewer
-    noise: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = Field((0.0,), min_length=1)
+    stand_in_seeds: tuple[Seed, ...] = ()  # its own: a demonstration needs fewer
+    noise: tuple[Annotated[Real, Field(ge=0, lt=1)], ...] = Field((0.0,), min_length=1)
     noise_kind: Text = "symmetric"
-    seeds: tuple[Annotated[int, Field(ge=0, lt=MOST_SEED)], ...] = Field((0, 1, 2), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1)
 
     def seeds_of(self, dataset: str) -> tuple[int, ...]:
         """The seeds of a data set's runs."""

@@ -15,6 +15,7 @@ from common.foreign import Unreadable, read_text
 from common.registry import unknown
 from common.text import one_line, printable
 from common.validation import Problem
+from datasets.cache.walk import user_path
 
 Model = TypeVar("Model", bound=BaseModel)
 SUFFIX = ".toml"
@@ -38,13 +39,13 @@ class TomlFolder:
         """What a file is called in records and tables. Raises UserError where a user's own takes a name of ours."""
         name = Path(called).stem if called.endswith(SUFFIX) else called
         if name != called and name in self.names():
-            raise UserError(f"{self.kind} {called}: '{name}' is a {self.kind} of the suite; give the file another name")
+            raise UserError(f"{self.kind} {called}: '{name}' is one of ours; give the file another name")
         return name
 
     @cache  # noqa: B019 -- two folders, which live as long as the process
     def read(self, called: str) -> dict[str, Any]:
         """The content of one file. Raises UserError for one that is not there or cannot be read."""
-        path = Path(called).expanduser()
+        path = user_path(called)
         if not called.endswith(SUFFIX):
             if called not in self.names():  # a name is no path, which could lead to a file of another kind
                 raise unknown(self.kind, called, [*self.names(), f"a path that ends in {SUFFIX}"])
@@ -65,9 +66,9 @@ class TomlFolder:
 
     def validated(self, called: str, model: type[Model], **further: Any) -> Model:
         """The content of one file as a model. Raises UserError for the first bad key or value."""
-        content = self.read(called)
+        content, name = self.read(called), self.name_of(called)
         try:
-            one_line(self.name_of(called))
+            one_line(name)
             return model.model_validate({**content, **further})
         except ValidationError as error:
             wrong = Problem.of(error)

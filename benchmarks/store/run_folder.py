@@ -98,12 +98,13 @@ class RunFolder:
             return RunStatus(self.path, "corrupt", f"{self.record.name}: {error}")
         seen, (beat, remark) = lease.look(self.path), _mark(self.progress, Heartbeat)
         progress = beat.model_dump() if beat else None
-        epoch = (f"epoch {beat.epoch}/{beat.epochs or '?'}" if beat else "the first epoch") + remark
+        epoch = f"epoch {beat.epoch}/{beat.epochs or '?'}" if beat else "the first epoch"
+        epoch += f" ({remark})" if remark else ""
         if seen and _lives(seen, time.time() if now is None else now):
             return RunStatus(self.path, "running", f"{epoch} on {seen.holder.host}", progress, seen.holder.launch)
         failure, remark = _mark(self.failure, Failure)
         if failure or remark:
-            return RunStatus(self.path, "failed", failure.message if failure else remark.lstrip(" ("), progress)
+            return RunStatus(self.path, "failed", failure.message if failure else remark, progress)
         if seen and lease.stopped_here(seen.holder):
             pid = seen.holder.pid
             return RunStatus(self.path, "stale", f"process {pid} is stopped in {epoch}; `kill -CONT {pid}`", progress)
@@ -252,7 +253,7 @@ def _mark(path: Path, model: type[Model]) -> tuple[Model | None, str]:
     except FileNotFoundError:
         return None, ""
     except Unreadable as error:
-        return None, f" ({path.name} is unreadable: {error})"
+        return None, f"{path.name} is unreadable: {error}"
 
 
 def _lives(seen: lease.Seen, now: float) -> bool:

@@ -36,6 +36,7 @@ class Checkpoint(BaseModel):
     data: list[str]  # fingerprints of the splits
     plugins: dict[str, str]  # file name -> sha256
     commits: list[str | None]  # of the code that has trained it so far
+    machines: list[dict[str, Any]] = [{}]  # that have trained it so far; {}: an earlier version did not say which
     epoch: int = Field(ge=1)  # the next one
     history: list[dict[str, Any]]
     best: dict[str, dict[str, Any]]

@@ -86,6 +86,7 @@ def _provenance(
             "notes": [*splits.notes, *noisy.notes],
         },
         "method_note": ready.method.note,
+        "machines": list(fitted.machines),  # more than one: interrupted, and ended elsewhere or with other threads
         "commits": list(fitted.commits),  # more than one: interrupted, and ended by other code
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "parameters": sum(p.numel() for p in ready.method.parameters()),

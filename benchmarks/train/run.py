@@ -18,6 +18,7 @@ from benchmarks.train import results
 from benchmarks.train.build import Assembled, adopt_members, assemble, build_method, label_noise, load_pretrained
 from benchmarks.train.context import RunContext
 from benchmarks.train.folds import leave_out
+from benchmarks.train.step.precision import device_name
 from benchmarks.train.trainer import Code, Fitted, Trainer
 from common.errors import UserError
 from datasets.base import Splits
@@ -69,8 +70,10 @@ def _execute(spec: RunSpec, context: RunContext, folder: RunFolder) -> None:
 
 
 def _code(context: RunContext, splits: Splits) -> Code:
-    made = context.provenance
-    return Code(tuple(part.fingerprint for _, part in splits.parts()), made.get("plugins") or {}, made.get("commit"))
+    made, device = context.provenance, device_name(torch.device(context.device))
+    machine = {"device": device, "threads": context.threads, "processor": made.get("processor")}
+    data = tuple(part.fingerprint for _, part in splits.parts())
+    return Code(data, made.get("plugins") or {}, made.get("commit"), machine)
 
 
 def _method(spec: RunSpec, context: RunContext, splits: Splits) -> Method:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +42,7 @@ class TrainingState:
     history: list[EpochRow] = field(default_factory=list)
     best: BestEpochs = field(default_factory=BestEpochs)
     commits: list[str | None] = field(default_factory=list)  # of the code that has trained so far
+    machines: list[Mapping[str, Any]] = field(default_factory=list)  # that have trained so far
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Code:
     data: tuple[str, ...] = ()  # fingerprints of the splits
     plugins: Mapping[str, str] = field(default_factory=dict)  # file name -> sha256
     commit: str | None = None
+    machine: Mapping[str, Any] = field(default_factory=dict)  # device, threads, processor: each rounds in its own way
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Fitted:
     history: Sequence[EpochRow] = ()
     best: Mapping[str, EpochRow] = field(default_factory=dict)  # "best_on_test", "best_on_validation"
     commits: Sequence[str | None] = ()  # of the code that has trained it
+    machines: Sequence[Mapping[str, Any]] = ()  # that have trained it
 
 
 class Trainer:
@@ -77,7 +81,7 @@ class Trainer:
         self.stepper = Stepper(spec.recipe, ready.method, ready.precision)
         self.labels = torch.from_numpy(self.data.given).to(self.device, copy=True)  # relabelling writes here
         self.clean = torch.from_numpy(self.data.clean).to(self.device)
-        self.state = TrainingState(commits=[code.commit])
+        self.state = TrainingState(commits=[code.commit], machines=[code.machine])
         self._outputs: dict[str, Outputs] = {}  # single-view predictions of the weights as they are, by split
         # A last batch of one image has no batch statistics: it is left out (of this epoch; the order is always new).
         count = len(self.data.train)
@@ -121,7 +125,8 @@ class Trainer:
         validation = known.get("validation")
         if data.validation is not None and validation is None:
             validation = self.evaluator.predict(data.validation.loader, view)
-        return Fitted(test, validation, self.labels.cpu().numpy(), self.state.history, best.rows, self.state.commits)
+        labels, state = self.labels.cpu().numpy(), self.state
+        return Fitted(test, validation, labels, state.history, best.rows, state.commits, state.machines)
 
     def train_epoch(self, epoch: int, progress: Progress) -> EpochRow:
         """One pass over the training set. The host issues steps and never waits for a value within it."""
@@ -216,6 +221,7 @@ class Trainer:
                 data=list(self.code.data),
                 plugins=dict(self.code.plugins),
                 commits=self.state.commits,
+                machines=[dict(machine) for machine in self.state.machines],
                 epoch=self.state.epoch,
                 history=self.state.history,
                 best=self.state.best.rows,
@@ -247,7 +253,12 @@ class Trainer:
         self.stepper.scaler.load_state_dict(saved.scaler)
         self.labels.copy_(saved.labels)
         commits = list(dict.fromkeys([*saved.commits, self.code.commit]))
-        self.state = TrainingState(saved.epoch, saved.history, BestEpochs(saved.best, saved.best_weights), commits)
+        here = self.code.machine
+        machines = [*saved.machines, *([] if here in saved.machines else [here])]
+        if any(machine and machine != here for machine in machines):
+            log.warning("trained on %s so far, now on %s: not bit for bit an undisturbed run", saved.machines, here)
+        best = BestEpochs(saved.best, saved.best_weights)
+        self.state = TrainingState(saved.epoch, saved.history, best, commits, machines)
         log.info("going on after epoch %d of %d", self.state.epoch, self.recipe.epochs)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import submitit
+from submitit.core.utils import FailedJobError, FailedSubmissionError
 
 from benchmarks.launch import estimate
 from benchmarks.launch.environment import MALLOC
@@ -27,10 +31,12 @@ from benchmarks.store.provenance import CHECKOUT
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.train.context import RunContext
 from common.errors import UserError
+from common.text import printable
 
 LOOK_SECONDS = 2.0
 GONE_SECONDS = 15.0  # a run whose job has left the queue is given so long for its files to show
 ENDLESS = 10**6  # submitit's own count of tries is by the clock; ours is by epochs (RunContext.tries)
+MOST_SAID = 500  # characters of what sbatch said
 KEPT = ("UNCERTAINTY_BENCH_CACHE", "UNCERTAINTY_BENCH_DEAD_SECONDS")
 
 
@@ -61,6 +67,10 @@ class SlurmJobs:
         self.tasks = packing.pack(specs, took, self.at_once, self.settings.runs_per_job)
         asked, limit = self.settings.time, scheduler.time_limit(self.settings.partition)
         self.minutes = asked or min(packing.time_limit(self.tasks, took, self.at_once), limit or sys.maxsize)
+        if self.settings.grace >= 60 * self.minutes:
+            raise UserError(
+                f"--grace {self.settings.grace}: must be less than a job's time limit (--time), {60 * self.minutes} s"
+            )
         largest = max(len(task) for task in self.tasks)
         held = f", up to {largest} runs each" if largest > 1 else ""
         return (
@@ -88,7 +98,8 @@ class SlurmJobs:
         chunks = list(iter(lambda: list(islice(tasks, size)), []))
         ids = tuple(tuple(tuple(spec.run_id for spec in task) for task in chunk) for chunk in chunks)
         specs = tuple(spec for task in self.tasks for spec in task)
-        self.launch = self.launch.model_copy(update={"arrays": ids, "specs": specs})
+        redo = {spec.run_id: self.context.redo[spec.run_id] for spec in specs if spec.run_id in self.context.redo}
+        self.launch = self.launch.model_copy(update={"arrays": ids, "specs": specs, "redo": redo})
         self.launch.save(self.context.runs)
         # Inside a job, its own variables would be taken for the new job's.
         own = [key for key in os.environ if key.startswith("SLURM_") and key != "SLURM_CONF"]
@@ -98,17 +109,32 @@ class SlurmJobs:
                 # Cores may be others' too, where the cluster does not confine jobs; GPUs are looked at on the node.
                 jobs = self.jobs if self.settings.gpus else self.at_once
                 work = [Task(task, self.context, self.device, jobs, self.settings.grace) for task in chunk]
-                first = self._executor(number).submit_array(work)[0]
+                with redirect_stderr(io.StringIO()):  # where submitit prints what sbatch says, as it stands
+                    first = self._executor(number).submit_array(work)[0]
                 self.launch = self.launch.model_copy(
                     update={"jobs": (*self.launch.jobs, first.job_id.partition("_")[0])}
                 )
                 self.launch.save(self.context.runs)
-        except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-            if not self.launch.jobs:
-                self.launch.forget(self.context.runs)
-            raise UserError(f"SLURM refused the job: {_reason(error)}") from None
+        except (FailedJobError, FailedSubmissionError) as error:
+            raise UserError(f"SLURM refused the job: {_said(error)}{self._withdraw()}") from None
         finally:
             os.environ |= inherited
+
+    def _withdraw(self) -> str:
+        """Forget the array that sbatch named no job for; what to say of it. SLURM may have queued it all the same, as
+        after a timeout: such a job lacks what it is to do, and is cancelled."""
+        runs, submitted = self.context.runs, self.launch.jobs
+        queue = scheduler.tasks([self.launch.job_name(len(submitted))])
+        jobs = sorted({task.array_job for task in (queue or {}).values()})
+        if queue is None or not scheduler.cancel(jobs):
+            told = "it may be queued all the same, and SLURM does not answer now"
+            return f"; {told}: `python bench.py cancel --runs {shlex.quote(str(runs))}` stops it"
+        if submitted:
+            self.launch.model_copy(update={"arrays": self.launch.arrays[: len(submitted)]}).save(runs)
+        else:
+            self.launch.forget(runs)
+        cancelled = f"; it was queued all the same, as {', '.join(jobs)}: cancelled, try again" if jobs else ""
+        return cancelled + (f"; what was submitted before it goes on: {', '.join(submitted)}" if submitted else "")
 
     def _follow(self, specs: Sequence[RunSpec], watch: Watch) -> RunsOutcome:
         """The runs' states from their files, and from the queue for those that have left none, until none is open."""
@@ -174,8 +200,15 @@ def _printable(folder: Path) -> None:
         raise UserError(f"--runs {folder.parent.parent}: a log file's name on SLURM cannot hold {bad!r}")
 
 
-def _reason(error: Exception) -> str:
-    """The last line of what sbatch said."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("sbatch:")]
-    return (said or lines or [type(error).__name__])[-1].removeprefix("sbatch: ").removeprefix("error: ")
+def _said(error: Exception) -> str:
+    """What sbatch said, in one line. submitit has it in the cause of its error, or has added to it."""
+    cause, text = error.__cause__, str(error)
+    if isinstance(error, FailedSubmissionError):
+        output = text.partition("sbatch output ")[2].partition("\nJob instance")[0]
+        text = f"sbatch named no job, but said {output or text}"
+    if isinstance(cause, subprocess.CalledProcessError):
+        text = cause.stderr or cause.stdout or f"sbatch ended with exit code {cause.returncode} and said nothing"
+    elif isinstance(cause, UnicodeDecodeError):
+        text = cause.object.decode(errors="replace")
+    lines = [line.strip().removeprefix("sbatch: ").removeprefix("error: ") for line in text.splitlines()]
+    return printable("; ".join(filter(None, lines)))[:MOST_SAID]

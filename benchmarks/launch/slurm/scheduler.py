@@ -27,13 +27,16 @@ class QueuedTask:
         return self.job.partition("_")[0]
 
 
+Queue = dict[tuple[str, int], QueuedTask]  # (job's name, index in its array) -> task
+
+
 def available() -> bool:
     """Whether this machine can submit jobs."""
     return all(shutil.which(name) for name in ("sbatch", "srun", "squeue", "scancel", "scontrol"))
 
 
-def tasks(names: Iterable[str]) -> dict[tuple[str, int], QueuedTask] | None:
-    """Everything in the queue that bears one of these job names: (name, index in the array) -> task.
+def tasks(names: Iterable[str]) -> Queue | None:
+    """Everything in the queue that bears one of these job names.
 
     None: SLURM does not answer. What is missing from an answer has ended, or was cancelled.
     """
@@ -46,6 +49,8 @@ def tasks(names: Iterable[str]) -> dict[tuple[str, int], QueuedTask] | None:
     found = {}
     for line in text.splitlines():
         name, job, index, state, node, reason = (printable(line).split("|", 5) + 5 * [""])[:6]
+        if name not in names:
+            continue
         number = int(index) if _number(index) else 0
         found[name, number] = QueuedTask(f"{job}_{index}" if _number(index) else job, state, node, reason)
     return found

@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmarks.launch.slurm import scheduler
+from benchmarks.plan.numeric import Whole
 from benchmarks.store.provenance import CHECKOUT
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json, read_text
@@ -40,15 +41,15 @@ class SlurmSettings(BaseModel):
     account: str | None = Field(None, description="account to charge")
     qos: str | None = Field(None, description="quality of service")
     gpus_per_node: str = Field("0", description="GPUs a job, 2 or a100:2; each does runs of its own")
-    cpus_per_task: int = Field(1, ge=1, lt=MOST, description="cores a job; without GPUs, it does as many runs at once")
+    cpus_per_task: Whole = Field(1, ge=1, lt=MOST, description="cores a job; without GPUs, as many runs at once")
     mem: str | None = Field(None, description="memory a job, e.g. 16G")
-    time: int | None = Field(
+    time: Whole | None = Field(
         None, ge=1, lt=100 * MOST, description="time limit a job: minutes or 2:30:00 (from measured images/s)"
     )
     constraint: str | None = Field(None, description="features of the nodes")
-    array_parallelism: int = Field(256, ge=1, lt=MOST, description="jobs at once")
-    runs_per_job: int | None = Field(None, ge=1, lt=MOST, description="runs a job (as many as fill ten minutes)")
-    grace: int = Field(
+    array_parallelism: Whole = Field(256, ge=1, lt=MOST, description="jobs at once")
+    runs_per_job: Whole | None = Field(None, ge=1, lt=MOST, description="runs a job (as many as fill ten minutes)")
+    grace: Whole = Field(
         120, ge=10, lt=MOST, description="seconds before its time limit that a job ends and queues again"
     )
     set: dict[str, Any] = Field(default_factory=dict)

@@ -139,6 +139,7 @@ VERBS = ("run", "status", "retry", "cancel", "report")
         (["--seeds", "99999999"], ["--seeds 99999999", "7,"]),
         (["--seeds", "0,99999999999"], ["--seeds 99999999999"]),
         (["--seeds", "-1"], ["--seeds -1"]),
+        (["--seeds=-1,5"], ["--seeds -1", "from 0"]),
         (["--noise", "nan"], ["--noise nan"]),
         (["--noise", "²"], ["--noise ²"]),
         (["--noise", "inf"], ["--noise inf"]),

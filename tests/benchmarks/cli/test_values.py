@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from bench import main
 from benchmarks.cli.options import parser
+from benchmarks.cli.session import Session
 from benchmarks.cli.values import MOST_SEEDS, filled, folder, jobs, parse_names, parse_noise, parse_seeds, path, whole
+from benchmarks.launch.journal import Launch
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.plan.grid import parse_set
 from benchmarks.store.runs import Store
@@ -68,6 +70,23 @@ def test_weights_that_do_not_fit_are_known_before_the_first_run(tmp_path, monkey
     assert main(grid) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "page.pth" in line and "torch.save" in line and not (tmp_path / "runs").exists()
+
+
+def test_retry_looks_where_each_run_was_started(specs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    weights = [None, None, tmp_path / "w.pth"]
+    for number, (spec, own) in enumerate(zip(specs("rul", seeds=(0, 1, 2)), weights, strict=True)):
+        data = tmp_path / f"data-{min(number, 1)}"
+        launch = Launch(command="", data=data, typed={}, weights=own, plugins=(), specs=(spec,))
+        launch.save(tmp_path / "runs")
+        run = Store(tmp_path / "runs").run(spec)
+        run.path.mkdir(parents=True)
+        run.write_failure("no", "", launch.id)
+    sessions = Session.again(parser().parse_args(["retry"]))
+    found = {
+        (one.context.sources.data.name, one.context.weights): [spec.seed for spec in one.specs] for one in sessions
+    }
+    assert found == {("data-0", None): [0], ("data-1", None): [1], ("data-1", tmp_path / "w.pth"): [2]}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The plan's estimate of what runs leave on the disk."""
 
+import re
 import shutil
 from collections import namedtuple
 
@@ -33,4 +34,6 @@ def test_too_little_room_is_one_line(specs, tmp_path, monkeypatch):
     assert disk.warning([spec], splits, runs, 2) == ""
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1, 1, 1000))
     warning = disk.warning([spec] * 3, splits, runs, 2)
-    assert warning.startswith("these runs may need 0.0 GB, and 0.0 GB are free") and "\n" not in warning
+    needed, free = re.fullmatch(r"these runs may need ([\d.]+) MB, and ([\d.]+) MB are free under .*", warning).groups()
+    assert float(needed) > 0.5 and float(free) == 0.0
+    assert disk._text(2.5e9) == "2.5 GB"

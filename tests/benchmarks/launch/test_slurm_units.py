@@ -17,10 +17,12 @@ from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import RunSpec
-from benchmarks.store.lease import Lease
+from benchmarks.store.lease import Lease, process
+from benchmarks.store.record import write_record
 from benchmarks.store.runs import Store
 from benchmarks.train.context import RunContext
 from common.errors import UserError
+from tests.benchmarks.store.test_foreign_files import record_of
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,7 @@ def test_flags_win_over_the_file(tmp_path, monkeypatch):
         ([], "partitoin = 'x'", ["slurm.toml", "partitoin", "partition, account"]),
         ([], "partition", ["slurm.toml"]),
         ([], "array_parallelism = 0", ["slurm.toml", "array_parallelism 0"]),
+        ([], "time = true", ["slurm.toml", "time True", "number"]),
     ],
 )
 def test_wrong_settings_are_one_line(tmp_path, monkeypatch, arguments, toml, words):
@@ -230,10 +233,123 @@ def test_states_from_files_and_queue(submitted, tmp_path):
     assert states == ["queued", "failed"] and found[runs[1].run_id].final
 
 
+def test_a_run_that_is_to_be_done_again_is_queued_until_it_is(submitted, tmp_path):
+    """`--force --slurm`: its launch is forgotten only when no job of it is left."""
+    runs, launch, look = submitted
+    folders = {spec.run_id: Store(tmp_path).run(spec) for spec in runs}
+    for spec in runs:
+        write_record(folders[spec.run_id].record, record_of(spec))
+    redo = {run_id: folder.fingerprint() for run_id, folder in folders.items()}
+    launch.model_copy(update={"redo": redo}).save(tmp_path)
+    logs, journal = launch.folder(tmp_path), Journal(tmp_path)
+    logs.mkdir()
+    waits = QueuedTask("7_0", "PENDING", "", "Priority")
+    states, found = look(waits, QueuedTask("7_1", "PENDING", "", "Priority"))
+    assert states == ["queued", "queued"] and "to be done again" in found[runs[0].run_id].detail
+    journal.prune()
+    assert look(answer=False)[0] == ["unknown", "unknown"]
+    journal.prune()
+    again = folders[runs[1].run_id].record
+    again.write_text(again.read_text() + " ")  # done again: another record
+    assert look(waits, None)[0] == ["queued", "done"] and logs.exists()
+    states, found = look(None, None)
+    assert states == ["done", "done"] and "7_0 ended without doing it again" in found[runs[0].run_id].detail
+    journal.prune()
+    assert journal.all() == [] and not logs.exists()
+
+
+@pytest.mark.parametrize(
+    ("launcher", "redo", "kept"), [({}, True, True), ({}, False, False), ({"pid": 2**22 + 1}, True, False)]
+)
+def test_a_local_launch_has_ended_when_its_runs_or_its_launcher_have(specs, tmp_path, launcher, redo, kept):
+    (spec,) = specs("baseline")
+    folder = Store(tmp_path).run(spec)
+    write_record(folder.record, record_of(spec))
+    launch = Launch(command="x", data=tmp_path, specs=(spec,), launcher={**dict(process()), **launcher})
+    launch = launch.model_copy(update={"redo": {spec.run_id: folder.fingerprint()} if redo else {}})
+    launch.save(tmp_path)
+    assert RunsStatus(tmp_path).look()[spec.run_id].state == ("queued" if kept else "done")
+    (journal := Journal(tmp_path)).prune()
+    assert bool(journal.all()) is kept
+
+
 def test_a_cancelled_launch_is_no_queue(submitted, tmp_path):
     _, launch, look = submitted
     launch.model_copy(update={"cancelled": True}).save(tmp_path)
     assert look(QueuedTask("7_0", "PENDING", "", ""), None)[0] == ["absent", "absent"]
+
+
+@pytest.fixture
+def slurm_says(specs, tmp_path, monkeypatch):
+    """`slurm_says(sbatch="...", squeue="...")` submits runs to a SLURM of these scripts: (the error, cancelled?)."""
+    programs, runs = tmp_path / "programs", tmp_path / "runs"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+
+    def submit(minutes=5, seeds=(0,), **scripts):
+        scripts = {**dict.fromkeys(("sbatch", "squeue", "srun", "sinfo", "scontrol"), ""), **scripts}
+        scripts["scancel"] = f"echo $@ >> {tmp_path}/cancelled"
+        for name, script in scripts.items():
+            (programs / name).write_text(f"#!/bin/bash\n{script}\n")
+            (programs / name).chmod(0o755)
+        plan = specs("baseline", seeds=seeds)
+        launch = Launch(command="x", data=tmp_path, specs=tuple(plan))
+        settings = SlurmSettings(time=minutes, runs_per_job=1)
+        context = RunContext(runs=runs, sources=Sources(tmp_path))
+        jobs = SlurmJobs(context, settings, launch, device="cpu", jobs=None, wait=False)
+        with pytest.raises(UserError) as error:
+            jobs.announce(plan, [1.0] * len(plan))
+            jobs.run(plan, lambda *_: None)
+        return str(error.value), (tmp_path / "cancelled").exists()
+
+    return submit
+
+
+LATE = 'printf "%s|7|N/A|PENDING||x\\nother|8|N/A|PENDING||x\\n" "$(echo "$@" | grep -o "bench-[0-9a-f]*-0")"'
+TIMEOUT = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
+
+
+@pytest.mark.parametrize(
+    ("sbatch", "squeue", "words"),
+    [
+        (
+            "echo 'sbatch: lua: no'; echo 'sbatch: error: Invalid account' >&2; exit 1",
+            "",
+            ["refused", "Invalid account"],
+        ),
+        ("printf 'sbatch: lua: a\\nsbatch: error: \\e[31mred\\e[0m\\n' >&2; exit 1", "", [r"lua: a; \x1b[31mred"]),
+        ("printf 'sbatch: error: Ung\\xfcltig' >&2; exit 1", "", ["Ung\ufffdltig"]),
+        ("exit 3", "", ["exit code 3 and said nothing"]),
+        ("echo welcome", "", ['"welcome"']),
+        (TIMEOUT, "", ["timed out"]),
+        (TIMEOUT, LATE, ["timed out", "queued all the same, as 7: cancelled"]),
+        ("echo welcome", LATE, ['"welcome"', "as 7: cancelled"]),
+        (TIMEOUT, "exit 1", ["timed out", "may be queued all the same", "bench.py cancel --runs"]),
+    ],
+)
+def test_what_sbatch_does_not_confirm_is_asked_for_before_it_is_forgotten(
+    slurm_says, tmp_path, capfd, sbatch, squeue, words
+):
+    said, cancelled = slurm_says(sbatch=sbatch, squeue=squeue)
+    assert all(word in said for word in words) and said.isprintable(), said
+    assert "job_id manually" not in said and "unknown reason" not in said and capfd.readouterr().err == ""
+    assert cancelled is (squeue == LATE) and (not cancelled or "8" not in (tmp_path / "cancelled").read_text())
+    left = list((tmp_path / "runs" / ".launches").iterdir())
+    assert bool(left) is (squeue == "exit 1"), "`cancel` still finds it"
+
+
+def test_what_was_submitted_before_a_refusal_goes_on(slurm_says, tmp_path):
+    first = f"[ -e {tmp_path}/one ] && {{ {TIMEOUT}; }}; touch {tmp_path}/one; echo Submitted batch job 5"
+    said, _ = slurm_says(seeds=(0, 1, 2), sbatch=first, scontrol="echo MaxArraySize = 2")
+    assert said.endswith("timed out on send/recv operation; what was submitted before it goes on: 5")
+    (launch,) = Journal(tmp_path / "runs").all()
+    assert launch.jobs == ("5",) and len(launch.arrays) == 1 and (tmp_path / "runs/.launches" / launch.id).exists()
+
+
+def test_a_grace_longer_than_the_limit_is_refused(slurm_says, tmp_path):
+    said, _ = slurm_says(minutes=2)
+    assert said == "--grace 120: must be less than a job's time limit (--time), 120 s"
+    assert not (tmp_path / "runs").exists()
 
 
 class Trap:

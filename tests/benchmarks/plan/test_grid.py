@@ -45,6 +45,50 @@ def test_naming_a_default_does_not_change_the_id(specs):
     assert named.overrides == default.overrides == {}  # and it is no other arm
 
 
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("recipe.nesterov=false", True),
+        ("recipe.lr=0.002", True),
+        ("recipe.lr=2e-3", True),
+        ('recipe.schedule={"kind": "cosine", "warmup": 0.05}', True),
+        ("recipe.lr=0.003", False),
+        ("recipe.nesterov=true", False),
+    ],
+)
+@pytest.mark.parametrize("method", ["rul", "deep_ensemble"])
+def test_naming_what_the_recipe_says_anyway_makes_no_other_arm(specs, method, text, same):
+    plain, named = specs(method), specs(method, sets=(text,))
+    for one, other in zip(plain, named, strict=True):
+        assert (one.run_id == other.run_id) is (one.overrides == other.overrides) is same
+    assert same or {key for spec in named for key in spec.overrides} == {text.partition("=")[0]}
+
+
+@pytest.mark.parametrize("text", ["recipe.epochs=3", "recipe.backbone=compact"])
+def test_a_setting_that_has_a_flag_is_the_flag(tmp_path, text):
+    flag = dict([text.removeprefix("recipe.").split("=")])
+    flag = {key: int(value) if value.isdigit() else value for key, value in flag.items()}
+    arms, noise = (Arm(method="deep_ensemble"),), (Noise(),)
+    by_flag = plan.Request(arms, ("digits",), noise, (0,), **flag)
+    by_set = plan.Request(arms, ("digits",), noise, (0,), sets=(plan.parse_set(text),))
+    one, other = (plan.resolve(asked, asked.sources(tmp_path)) for asked in (by_flag, by_set))
+    assert one == other and [spec.run_id for spec in one] == [spec.run_id for spec in other]
+
+
+@pytest.mark.parametrize(
+    ("setting", "zeros"),
+    [
+        ("recipe.weight_decay", ("0", "0.0", "-0.0", "-0", "-.0")),
+        ('recipe.schedule={"kind": "cosine", "warmup": X}', ("0", "-0.0")),
+        ("rul.dropout", ("0", "-0.0")),
+        ('recipe.method={"dropout": X}', ("0.0", "-0.0")),
+    ],
+)
+def test_minus_zero_is_zero(specs, setting, zeros):
+    texts = [setting.replace("X", zero) if "X" in setting else f"{setting}={zero}" for zero in zeros]
+    assert len({specs("rul", sets=(text,))[0].run_id for text in texts}) == 1
+
+
 def test_a_changed_default_changes_the_id(specs):
     (spec,) = specs("rul")
     other = {**spec.model_dump(), "config": {**spec.config, "dropout": 0.41}}
@@ -136,6 +180,38 @@ def test_table1_falls_back_to_its_stand_in(tmp_path):
     assert request.seeds == (0,) and [noise.ratio for noise in request.noise] == [0.1, 0.2, 0.3]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"datasets": ("digits", "diggits")}, ["unknown data set 'diggits' (did you mean 'digits'?)"]),
+        ({"datasets": ("rafdb",), "stand_in": "facess"}, ["unknown data set 'facess' (did you mean 'faces'?)"]),
+        ({"datasets": ("rafdb",)}, ["none of rafdb is present under"]),
+        ({"datasets": ("digits:x",)}, ["data set 'digits:x': takes no argument"]),
+        ({"arms": (Arm(method="rull"),)}, ["unknown method 'rull' (did you mean 'rul'?)"]),
+        ({"arms": (Arm(method="rul", set={"vriant": 1}),)}, ["rul.vriant", "rul.variant"]),
+        ({"arms": (Arm(method="rul", set={"dropout": 2}),)}, ["rul.dropout = 2"]),
+        ({"noise_kind": "symetric"}, ["symetric"]),
+    ],
+)
+def test_what_is_wrong_with_a_suites_names_names_the_suite(tmp_path, change, words):
+    values = {"title": "t", "datasets": ("digits",), "arms": (Arm(method="rul"),), **change}
+    with pytest.raises(UserError, match="^suite 'mine': ") as error:
+        plan.from_suite(suite.Suite(name="mine", **values), tmp_path)
+    assert all(word in str(error.value) for word in words) and str(error.value).isprintable()
+
+
+def test_a_suites_known_data_sets_may_be_absent(tmp_path):
+    own = suite.Suite(name="own", title="t", datasets=("digits", "rafdb"), arms=(Arm(method="rul"),))
+    assert plan.from_suite(own, tmp_path).datasets == ("digits",)
+
+
+@pytest.mark.parametrize("key", ["nonsense", "nonsense.epoch"])
+def test_a_recipe_sets_only_what_some_method_has(specs, key):
+    specs("baseline", sets=('recipe.method={"kl_weight": 0.5}',))  # another method's
+    with pytest.raises(UserError, match=f"recipe 'quick': unknown method setting '{key}'.*kl_weight"):
+        specs("baseline", sets=(f'recipe.method={{"{key}": true}}',))
+
+
 def test_seeds_are_outermost_so_a_table_fills_evenly(specs):
     order = [(spec.seed, spec.method) for spec in specs("rul", "dul", seeds=(0, 1))]
     assert order == [(0, "rul"), (0, "dul"), (1, "rul"), (1, "dul")]
@@ -167,6 +243,9 @@ def test_relabelling_that_can_never_begin_is_remarked(specs, tmp_path):
         (("rul.dropout.rate=1", "rul.dropout=0.1"), ["'dropout'", "dropout.rate"]),
         (("conf.budget=0.1",), ["conf", "rul"]),
         (("recipe.lr=-1",), ["lr", "-1"]),
+        (("rul.relabel.epoch=true",), ["rul.relabel.epoch = True", "a number, not true"]),
+        (('recipe.method={"relabel.epoch": true}',), ["rul.relabel.epoch = True", "a number, not true"]),
+        (("recipe.batch_size=true",), ["batch_size = True", "a number, not true"]),
         (("recipe.learning_rate=1",), ["learning_rate"]),
     ],
 )

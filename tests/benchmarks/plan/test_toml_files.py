@@ -75,6 +75,12 @@ def test_a_file_of_ones_own_is_called_by_its_path(write, mark):
         (RECIPE + "image_size = 100_000", ["image_size", "1024"]),
         (RECIPE + "crop = 4", ["crop"]),
         (RECIPE + 'name = "paper"', ["default.name"]),
+        (RECIPE.replace("epochs = 2", "epochs = true"), ["epochs = True", "a number, not true"]),
+        (RECIPE.replace("0.1", "true"), ["lr = True", "a number, not true"]),
+        (RECIPE + "mean = [false]", ["mean.0 = False", "a number, not true"]),
+        (RECIPE + "mean = [0.5, 0.5, 0.5]", ["'mine.toml' for 'faces': mean"]),
+        (RECIPE + "[default.methods.rull]\nlr = 1", ["[default.methods.rull]", "did you mean '[default.methods.rul]'"]),
+        (RECIPE + "[faces.methods.rull]\nlr = 1", ["[faces.methods.rull]", "[faces.methods.rul]"]),
         (RECIPE + "method = 3", ["default.method", "settings"]),
         (RECIPE + "[faces]\nmethod = []", ["faces.method", "settings"]),
         (RECIPE + "methods = 3", ["default.methods"]),
@@ -102,6 +108,8 @@ def test_what_is_wrong_with_a_recipe_is_one_line(write, text, words):
         ('["faces"]', '["faces"]\nseeds = [-1]', ["seeds.0"]),
         ('["faces"]', '["faces"]\nseeds = 3', ["seeds: must be a list"]),
         ('["faces"]', '["faces"]\nseeds = [99999999999999999999]', ["seeds.0"]),
+        ('["faces"]', '["faces"]\nseeds = [true]', ["seeds.0", "a number, not true"]),
+        ('["faces"]', '["faces"]\nnoise = [false]', ["noise.0", "a number, not true"]),
         ('["faces"]', '["faces"]\nseed = [1]', ["unknown key 'seed'", "seeds"]),
         ('title = "mine"', "", ["title"]),
     ],
@@ -114,6 +122,19 @@ def test_what_is_wrong_with_a_suite_is_one_line(write, old, new, words):
     assert str(error.value).isprintable()
 
 
+def test_a_recipe_extends_the_file_beside_it(write, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    write(RECIPE, "sub/base.toml")
+    write('extends = "base.toml"\ntitle = "mine"\n[default]\nepochs = 3', "sub/mine.toml")
+    write('extends = "sub/mine.toml"\ntitle = "over"', "over.toml")
+    monkeypatch.chdir("/")
+    for name in ("sub/mine.toml", "over.toml"):
+        assert recipes.load(str(tmp_path / name), "faces").epochs == 3
+    write('extends = "sub/../circle.toml"\ntitle = "circle"', "circle.toml")
+    with pytest.raises(UserError, match="extends itself"):
+        recipes.load(str(tmp_path / "circle.toml"), "faces")
+
+
 @pytest.mark.parametrize("called", ["../suites/table1", "/etc/passwd", "", ".", "paper.toml", "a\0b.toml", "."])
 def test_a_name_is_a_name_and_a_path_ends_in_toml(tmp_path, monkeypatch, called):
     monkeypatch.chdir(tmp_path)
@@ -123,7 +144,7 @@ def test_a_name_is_a_name_and_a_path_ends_in_toml(tmp_path, monkeypatch, called)
 
 @pytest.mark.parametrize("name", ["paper", "quick"])
 def test_a_file_of_ones_own_takes_no_name_of_the_suites(write, name):
-    with pytest.raises(UserError, match=f"'{name}' is a recipe of the suite"):
+    with pytest.raises(UserError, match=f"^recipe {name}.toml: '{name}' is one of ours"):
         recipes.load(write(RECIPE, f"{name}.toml"), "faces")
 
 

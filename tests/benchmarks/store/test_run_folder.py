@@ -108,6 +108,21 @@ def test_a_failure_is_shown_until_the_run_is_tried_again(folder):
 
 
 @pytest.mark.parametrize(
+    ("name", "state", "detail"),
+    [
+        ("failure.json", "failed", "failure.json is unreadable: it is a pipe, not a file"),
+        ("progress.json", "running", "the first epoch (progress.json is unreadable: it is a pipe, not a file) on "),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_words(folder, name, state, detail):
+    os.mkfifo(folder.path / name)
+    if state == "running":
+        Lease.take(folder.path, 0)
+    found = folder.status()
+    assert found.state == state and found.detail.removesuffix(process().host) == detail
+
+
+@pytest.mark.parametrize(
     ("holder", "age", "state"),
     [
         ({}, 0, "running"),

@@ -110,9 +110,11 @@ def interrupted(specs, tmp_path, monkeypatch):
     return spec
 
 
-def context(tmp_path, **made):
+def context(tmp_path, threads=1, **made):
     provenance = {"commit": "first", "plugins": {"mine.py": "1"}, **made}
-    return RunContext(runs=tmp_path / "runs", sources=Sources(tmp_path / "data"), provenance=provenance)
+    return RunContext(
+        runs=tmp_path / "runs", sources=Sources(tmp_path / "data"), threads=threads, provenance=provenance
+    )
 
 
 def test_a_run_under_another_commit_goes_on_and_says_both(interrupted, tmp_path, caplog):
@@ -121,6 +123,24 @@ def test_a_run_under_another_commit_goes_on_and_says_both(interrupted, tmp_path,
     assert "going on after epoch 2" in caplog.text
     record = read_record(Store(tmp_path / "runs").run(interrupted).record)
     assert record.provenance["commits"] == ["first", "second"]
+    assert len(record.provenance["machines"]) == 1 and "not bit for bit" not in caplog.text
+
+
+@pytest.mark.parametrize(("threads", "made"), [(2, {}), (1, {"processor": "another"})])
+def test_a_run_that_goes_on_where_numbers_are_rounded_otherwise_says_so(interrupted, tmp_path, caplog, threads, made):
+    assert execute(interrupted, context(tmp_path, threads, **made))
+    assert "not bit for bit an undisturbed run" in caplog.text
+    first, second = read_record(Store(tmp_path / "runs").run(interrupted).record).provenance["machines"]
+    assert first == {"device": "cpu", "threads": 1, "processor": None} and second == {
+        **first,
+        "threads": threads,
+        **made,
+    }
+
+
+def test_a_checkpoint_of_before_there_were_machines_is_read(tmp_path):
+    torch.save(VALUES, tmp_path / "checkpoint.pt")
+    assert load(RunFolder(tmp_path)).machines == [{}]
 
 
 @pytest.mark.parametrize("what", ["data", "plug-in"])
