@@ -10,10 +10,10 @@ from datasets.errors import ContractError
 _ROUNDED = 0.05  # how far probabilities that somebody has rounded may be from a sum of 1
 
 
-def check_splits(splits: Splits, class_names: tuple[str, ...] = (), image_size: int | None = None) -> None:
+def check_splits(splits: Splits, class_names: tuple[str, ...] = ()) -> None:
     """Raise ContractError, which names the split, for splits that a run would misread. No image is looked at.
 
-    `class_names`: the data set's; () where they are found on disk. `image_size`: the side asked for; None: any.
+    `class_names`: the data set's; () where they are found on disk.
     """
     for split in SPLITS:
         part = getattr(splits, split)
@@ -23,7 +23,7 @@ def check_splits(splits: Splits, class_names: tuple[str, ...] = (), image_size: 
     if not all(isinstance(name, str) for name in names) or len({*names}) < max(2, len(names)):
         raise ContractError(f"class names are {names!r:.200}; wanted two or more, each another")
     for split, part in splits.parts():
-        _check_images(split, part.images, image_size, splits.train.images)
+        _check_images(split, part.images, splits.train.images)
         if tuple(part.class_names) != names:
             raise ContractError(f"{split} has the classes {tuple(part.class_names)!r:.200}; wanted {names!r:.200}")
         _check_labels(f"{split} labels", part.labels, part, len(names))
@@ -37,18 +37,15 @@ def check_splits(splits: Splits, class_names: tuple[str, ...] = (), image_size: 
         raise ContractError(f"notes are {splits.notes!r:.80}; wanted a tuple of texts")
 
 
-def _check_images(split: str, images: Any, side: int | None, train: Any) -> None:
+def _check_images(split: str, images: Any, train: Any) -> None:
     """`train`: the train split's images, whose size and channels all have."""
     import numpy as np
 
-    if split == "train":
-        wanted = f"[N, {side}, {side}, 1 or 3]" if side else "[N, S, S, 1 or 3]"
-    else:
-        wanted = f"[N, {', '.join(map(str, train.shape[1:]))}] as train's"
+    wanted = "[N, S, S, 1 or 3]" if split == "train" else f"[N, {', '.join(map(str, train.shape[1:]))}] as train's"
     if not isinstance(images, np.ndarray):
         raise ContractError(f"{split} images are {type(images).__name__}; wanted a NumPy array, uint8 {wanted}")
     shape = images.shape
-    square = len(shape) == 4 and shape[1] == shape[2] == (side or shape[1]) and shape[3] in (1, 3)
+    square = len(shape) == 4 and shape[1] == shape[2] and shape[3] in (1, 3)
     if images.dtype != np.uint8 or not square or shape[1:] != train.shape[1:]:
         raise ContractError(f"{split} images are {images.dtype} {list(shape)}; wanted uint8 (0 to 255) {wanted}")
     if not images.size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import importlib.util
@@ -109,7 +110,7 @@ def _guarded(name: str, path: Path, load: Callable[..., Any]) -> Callable[..., A
             splits = load(self, image_size)
             if not isinstance(splits, Splits):
                 raise _none(name, f"`load()` must return datasets.Splits, not {type(splits).__name__}")
-            check_splits(splits, self.class_names, image_size)
+            check_splits(splits, self.class_names)
         except ContractError as error:
             line = _line(error, path)
             where = f"{path.name}, line {line}" if line else path.name
@@ -121,7 +122,11 @@ def _guarded(name: str, path: Path, load: Callable[..., Any]) -> Callable[..., A
             line = _line(error, path)
             where = f"line {line} of {path.name}" if line else f"line {last.lineno} of {Path(last.filename).name}"
             raise _none(name, f"`load()` raised {_said(error)} ({where})") from error
-        return splits
+        side = splits.train.images.shape[1]
+        if image_size in (None, side):
+            return splits
+        note = f"images are {side} pixels a side, not the {image_size} that were asked for"
+        return dataclasses.replace(splits, notes=(*splits.notes, note))
 
     return guarded
 

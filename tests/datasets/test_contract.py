@@ -55,7 +55,7 @@ def test_splits_are_sound(tmp_path: Path, name: str) -> None:
         MINIATURES[name](tmp_path)
     dataset = DATASETS.load(name)(tmp_path)
     splits = dataset.load(8)
-    check_splits(splits, dataset.class_names, 8)
+    check_splits(splits, dataset.class_names)
     for split, part in splits.parts():
         assert part.images.shape == (len(part), 8, 8, dataset.channels) and part.images.dtype == np.uint8
         assert part.labels.dtype == np.int64 and part.labels.min() >= 0 and part.labels.max() < len(part.class_names)

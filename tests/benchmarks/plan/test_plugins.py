@@ -12,6 +12,7 @@ from bench import main
 from benchmarks.plan import plugins
 from benchmarks.plan.plugins import load_plugins
 from common.errors import UserError
+from datasets.registry import DATASETS
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLES = CHECKOUT / "docs" / "examples"
@@ -218,11 +219,19 @@ def test_a_data_set_of_wrong_arrays_is_refused_before_any_run(tmp_path, monkeypa
 
 def test_a_run_on_wrong_arrays_ends_before_it_begins(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    file = a_plugin(tmp_path, "wide", "images = images[:, :8, :8]")
+    file = a_plugin(tmp_path, "wide", "images = images[:, :8]")
     assert main(["--plugin", file, "--datasets", "wide", "--methods", "baseline", "--set", "recipe.image_size=16"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "train images are uint8 [6, 8, 8, 3]; wanted uint8 (0 to 255) [N, 16, 16, 1 or 3]" in line
+    assert "train images are uint8 [6, 8, 16, 3]; wanted uint8 (0 to 255) [N, S, S, 1 or 3]" in line
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_images_of_another_size_than_asked_for_are_noted(tmp_path):
+    every = "images = images[:, :8, :8]; test = validation = of(images, labels, names)"
+    load_plugins([Path(a_plugin(tmp_path, "small", every))])
+    found = DATASETS.load("small")(tmp_path)
+    assert found.load(16).notes == ("images are 8 pixels a side, not the 16 that were asked for",)
+    assert found.load(8).notes == found.load(None).notes == ()
 
 
 RIGHT = (
