@@ -20,6 +20,14 @@ from common.text import printable
 log = logging.getLogger(__name__)
 
 
+def user_path(text: str) -> Path:
+    """The path as a user writes it, with `~` for a home folder, where there is one."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 @contextmanager
 def atomic_write(path: Path, mode: str = "w", *, sync: bool = True, keep: bool = False) -> Iterator[IO]:
     """Open a file that appears at `path` only when the block ends without an error.

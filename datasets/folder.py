@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common.files import user_path
 from datasets.cache.digests import content_digest, named_by
-from datasets.cache.walk import Skipped, is_folder, subfolders, user_path
+from datasets.cache.walk import Skipped, is_folder, subfolders
 from datasets.errors import DataError
 from datasets.images.file_dataset import FileDataset
 from datasets.images.listing import Files, Listing, class_folders, count_loose, split_folders, split_named

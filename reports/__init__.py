@@ -23,10 +23,11 @@ def load(*folders: str | Path, released: bool = False) -> pd.DataFrame:
     """
     import warnings
 
+    from common.files import user_path
     from reports.build import RELEASED
     from reports.runs.frame import load as read
 
-    found = read([Path(folder).expanduser() for folder in folders or ("runs",)], [RELEASED] if released else ())
+    found = read([user_path(str(folder)) for folder in folders or ("runs",)], [RELEASED] if released else ())
     for bad in (*found.unreadable, *found.conflicts):
         warnings.warn(f"{bad.folder}: {bad.reason}", stacklevel=2)
     return found.runs

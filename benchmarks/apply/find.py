@@ -11,8 +11,9 @@ from benchmarks.store.record import BadRecord, Record, read_record
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from common.errors import UserError
+from common.files import user_path
 from common.registry import unknown
-from datasets.cache.walk import is_folder, user_path
+from datasets.cache.walk import is_folder
 
 
 def finished(run: str, runs: Path) -> Path:

@@ -20,7 +20,8 @@ from torch import Tensor
 from benchmarks.apply.predictions import Predictions
 from benchmarks.train.evaluate import batch
 from common.errors import UserError
-from datasets.cache.walk import Skipped, is_folder, user_path
+from common.files import user_path
+from datasets.cache.walk import Skipped, is_folder
 from datasets.errors import DataError
 from datasets.images.decode import Look, decode
 from datasets.images.listing import ImageFile, images_below

@@ -26,9 +26,9 @@ from benchmarks.train.evaluate import Evaluator, Outputs
 from benchmarks.train.step.loader import Loader
 from benchmarks.train.step.precision import Precision
 from common.errors import UserError
+from common.files import user_path
 from common.foreign import Unreadable
 from common.text import printable
-from datasets.cache.walk import user_path
 from datasets.images.decode import Fit, Look
 from datasets.registry import DATASETS
 from methods.core.base import Method

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from benchmarks.plan.spec import MOST_SEED, Noise
 from common.errors import UserError
+from common.files import user_path
 from common.text import printable
 from datasets import noise
-from datasets.cache.walk import is_folder, user_path
+from datasets.cache.walk import is_folder
 from datasets.registry import DATASETS
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS, MOST_TRIES = 1000, 4096, 512, 1000

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
 
+from common.files import user_path
 from datasets import noise
-from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
 
 if TYPE_CHECKING:

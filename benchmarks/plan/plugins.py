@@ -19,8 +19,8 @@ from types import FrameType
 from typing import Any
 
 from common.errors import UserError
+from common.files import user_path
 from common.text import printable
-from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
 from methods.registry import METHODS
 

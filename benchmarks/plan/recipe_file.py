@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.plan.toml_folder import SUFFIX, TomlFolder
 from common.errors import UserError
+from common.files import user_path
 from common.registry import unknown
-from datasets.cache.walk import user_path
 from datasets.registry import DATASETS
 from methods import registry
 

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from common.errors import UserError
+from common.files import user_path
 from common.foreign import Unreadable, read_text
 from common.registry import unknown
 from common.text import one_line, printable
 from common.validation import Problem
-from datasets.cache.walk import user_path
 
 Model = TypeVar("Model", bound=BaseModel)
 SUFFIX = ".toml"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common.files import atomic_write
+from common.files import atomic_write, user_path
 from common.text import printable
 from datasets.cache.walk import walk
 from datasets.errors import DataError
@@ -39,9 +39,9 @@ def leaving_nothing() -> Iterator[None]:
 def cache_folders(root: Path) -> list[Path]:
     """Where entries are looked for, in this order; the first writable one is written to. `root`: the data folder."""
     if chosen := os.environ.get(ENVIRONMENT):
-        return [Path(chosen).expanduser()]
+        return [user_path(chosen)]
     user = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return [root / ".cache", Path(user).expanduser() / "uncertainty-bench"]
+    return [root / ".cache", user_path(user) / "uncertainty-bench"]
 
 
 def writable(folders: list[Path]) -> Path:

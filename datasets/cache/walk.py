@@ -105,14 +105,6 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def user_path(text: str) -> Path:
-    """The path as a user writes it, with `~` for a home folder, where there is one."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
-
-
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:

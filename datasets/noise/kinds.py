@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
+from common.files import user_path
 from common.registry import unknown
 from common.text import printable
 from datasets.base import ImageSet
 from datasets.cache.digests import file_digest, named_by
-from datasets.cache.walk import regular, user_path
+from datasets.cache.walk import regular
 from datasets.noise.lists import published
 
 if TYPE_CHECKING:

@@ -221,7 +221,7 @@ def command(suite: Suite, dataset: str, setup: pd.Series | None, prefix: str) ->
 
 
 def recipe_flags(recipe: str, epochs: int, dataset: str) -> list[str]:
-    """The flags that ask for a recipe with this many epochs."""
+    """The flags that ask for a recipe with this many epochs; where a user's own file lies no record says."""
     from benchmarks.plan import recipe as recipes
     from common.errors import UserError
 
@@ -229,4 +229,5 @@ def recipe_flags(recipe: str, epochs: int, dataset: str) -> list[str]:
         usual = recipes.load(recipe, dataset).epochs
     except UserError:
         usual = None
-    return ["--recipe", recipe, *(["--epochs", str(epochs)] if epochs != usual else [])]
+    called = recipe if recipe in recipes.RECIPES.names() else f"PATH/{recipe}.toml"
+    return ["--recipe", called, *(["--epochs", str(epochs)] if epochs != usual else [])]

@@ -194,7 +194,7 @@ def test_cells_that_disagree_are_shown_apart(tmp_path: Path) -> None:
 
 def test_commands_make_the_runs_they_stand_beside(runs: Path) -> None:
     section = markdown(document(load([runs]))).split("\n### 1, in full")[1].split("\n### 2, in full")[0]
-    flags = "--noise 0.1,0.2,0.3 --seeds 3 --recipe mine --epochs 8"
+    flags = "--noise 0.1,0.2,0.3 --seeds 3 --recipe PATH/mine.toml --epochs 8"
     assert f"python bench.py --datasets fer2013 --methods rul {flags} --set rul.relabel.enabled=true\n" in section
     assert f"python bench.py --datasets fer2013 --methods scn,dul,baseline,rul {flags}\n" in section
 

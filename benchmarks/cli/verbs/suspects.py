@@ -29,10 +29,9 @@ from benchmarks.store.runs import Store
 from benchmarks.train.build import label_noise
 from benchmarks.train.folds import parts
 from common.errors import UserError
-from common.files import atomic_write, check_writable
+from common.files import atomic_write, check_writable, user_path
 from common.text import printable
 from datasets.base import Splits
-from datasets.cache.walk import user_path
 
 
 def suspects(flags: argparse.Namespace) -> int:
