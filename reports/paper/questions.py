@@ -85,7 +85,8 @@ QUESTIONS: tuple[Claim, ...] = (
         asked="here",
         tested="human noise is kinder to RUL than as much symmetric noise",
         shown=tuple(Side(arm) for arm in ("baseline", *LEARNED)),
-        remark="CIFAR-10N's worst labels, 40.2 % of them wrong, beside as much symmetric noise. None relabels.",
+        remark="CIFAR-10N's worst labels, 40.2 % of them wrong, beside as much symmetric noise. RUL does not relabel "
+        "here; SCN does.",
     ),
     Claim(
         number=17,

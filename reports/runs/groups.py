@@ -17,9 +17,14 @@ _GROUPS = ["dataset", "noise", "noise_kind", "method", "settings", "config_key",
 
 @dataclass(frozen=True)
 class SeedGroup:
-    """Runs that differ in nothing but the seed, and their scores by seed."""
+    """Runs that differ in nothing but the seed, and their scores by seed.
+
+    keys: data set, noise, method with its settings; heads: the same for tables that have no column for the set-up,
+    which stands behind the method where the data set has runs of several.
+    """
 
     keys: tuple[str, str, str]
+    heads: tuple[str, str, str]
     setup: str
     runs: pd.DataFrame
 
@@ -40,11 +45,15 @@ def seed_groups(
 ) -> Iterator[SeedGroup]:
     """Every set of runs that may be averaged, in the order of the frame."""
     runs = shown(loaded, datasets, recipe)
+    setups = {name: group[list(SETUP)].drop_duplicates() for name, group in runs.groupby("dataset")}
     for _, group in runs.groupby(_GROUPS, dropna=False, sort=True):
         row = group.iloc[0]
         noise = noise_label(row.noise, row.noise_kind)
         method = f"{row.method} ({row.settings})" if row.settings else row.method
-        yield SeedGroup((row.dataset, noise, method), describe_setup(row), group.sort_values("seed"))
+        several, setup = setups[row.dataset], describe_setup(row)
+        words = f"recipe {row.recipe}" if several["recipe"].is_unique else setup
+        head = method if len(several) == 1 else f"{method}, {words}"
+        yield SeedGroup((row.dataset, noise, method), (row.dataset, noise, head), setup, group.sort_values("seed"))
 
 
 def shown(loaded: Loaded, datasets: Sequence[str] | None, recipe: str | None) -> pd.DataFrame:

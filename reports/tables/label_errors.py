@@ -39,7 +39,7 @@ def label_error_table(parts: Scored, loaded: Loaded) -> Table:
             mine = {column: values[score, column] for column in _COLUMNS}
             n = Value(str(mine["flip_auroc"].n), "", float(mine["flip_auroc"].n), tuple(group.runs["run_id"]))
             fields = (plain(value, 1) for value in mine.values())
-            rows.append(Row((*group.keys, SCORES[score]), (n, *fields), " ".join(group.keys)))
+            rows.append(Row((*group.heads, SCORES[score]), (n, *fields), " ".join(group.heads)))
             parted = {f"{name} {part}": getattr(v, part) for name, v in mine.items() for part in ("mean", "sd")}
             records.append({**group.record, "score": score, "n": mine["flip_auroc"].n, **parted})
     absent = used and not any("label.flip_auroc" in part for _, found in used for part in found)

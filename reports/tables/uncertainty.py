@@ -108,8 +108,8 @@ def uncertainty_table(parts: Scored, loaded: Loaded) -> Table:
             record |= {f"own {name}": own.mean, f"own {name} sd": own.sd, f"free {name}": free.mean}
             record |= {f"free {name} sd": free.sd, f"{name} better": "own" if gap > 0 else "free" if gap < 0 else ""}
         n = _count(group, found)
-        block = " ".join(group.keys)
-        rows += [Row((*group.keys, "own"), (n, *own_row), block), Row((*group.keys, "free"), (n, *free_row), block)]
+        block = " ".join(group.heads)
+        rows += [Row((*group.heads, "own"), (n, *own_row), block), Row((*group.heads, "free"), (n, *free_row), block)]
         records.append(record)
     return Table(
         name="uncertainty",
@@ -151,7 +151,7 @@ def calibration_table(parts: Scored, loaded: Loaded) -> Table:
         relabel = {name: summary(group.percent(f"relabel.{name}")) for name in ("precision", "recall")}
         fields = [plain(values[name], digits) for name, (_, _, digits) in _CALIBRATION.items()]
         n = _count(group, found)
-        rows.append(Row(group.keys, (n, *fields, *(plain(value, 1) for value in relabel.values())), group.keys[0]))
+        rows.append(Row(group.heads, (n, *fields, *(plain(value, 1) for value in relabel.values())), group.keys[0]))
         both = {**values, **{f"relabel_{name}": value for name, value in relabel.items()}}
         parted = {f"{name} {part}": getattr(v, part) for name, v in both.items() for part in ("mean", "sd")}
         records.append({**group.record, **parted})
@@ -208,4 +208,4 @@ def _degenerate(parts: Scored) -> Iterator[Note]:
     for group, found in parts:
         for text, test in tests:
             if count := sum(map(test, found)):
-                yield Note(f"{', '.join(group.keys)}: {text} in {count} of {len(found)} run(s).")
+                yield Note(f"{', '.join(group.heads)}: {text} in {count} of {len(found)} run(s).")

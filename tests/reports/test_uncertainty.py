@@ -70,3 +70,14 @@ def test_finding_wrong_labels(tmp_path: Path, runs: Callable[..., Path]) -> None
     assert "| faces | 30 | dul | p(another label) − p(given label) | 1 | 100.0 | 100.0 | 100.0 | 100.0 |" in text
     assert "| faces | 30 | dul | own | 1 | 0.0 | 0.0 | 0.0 | 0.0 |" in text
     assert "| faces | 30 | dul | 1 − max softmax | 1 | 50.0 | 30.0 | 30.0 | 30.0 |" in text
+
+
+def test_rows_of_two_set_ups_can_be_told_apart(tmp_path: Path, runs: Callable[..., Path]) -> None:
+    longer = OWN.model_copy(update={"epochs": 2 * OWN.epochs})
+    for dataset, recipe in (("fer2013", OWN), ("fer2013", longer), ("cifar10", OWN)):
+        save(runs(dataset=dataset, method="rul", noise=0.3, recipe=recipe), **arrays())
+    build(["uncertainty", "calibration", "wrong-labels"], [tmp_path / "runs"], tmp_path / "out")
+    for name in ("uncertainty", "calibration", "wrong-labels"):
+        text = (tmp_path / "out" / f"{name}.md").read_text()
+        assert all(f"| fer2013 | 30 | rul, recipe mine, {epochs} epochs, " in text for epochs in (8, 16)), name
+        assert "| cifar10 | 30 | rul |" in text
