@@ -204,11 +204,18 @@ def test_the_readmes_tables_of_real_data(dataset: str, epochs: int, head: str, o
     assert shown == (dealt & runs["method"].isin({method for method, _ in ARMS})).sum(), "every run of these arms"
 
 
-def test_relabelling_of_human_labels() -> None:
+def test_relabelling_on_cifar10() -> None:
     runs = load([], [RELEASED]).runs
-    runs = runs[(runs["dataset"] == "cifar10") & (runs["recipe"] == "compact") & (runs["noise_kind"] == "human:worse")]
-    runs = runs[runs["seed"] == 0].set_index("method")
-    after, before = re.search(r"makes (\S+) % right, where (\S+) % were", TEXT).groups()  # type: ignore[union-attr]
-    assert same(before, 100 * runs.loc["scn", "last.label_accuracy_before"])
-    assert same(after, 100 * runs.loc["scn", "last.label_accuracy"])
-    assert len(runs) == 5 and runs["last.accuracy"].idxmin() == "scn"
+    runs = runs[(runs["dataset"] == "cifar10") & (runs["recipe"] == "compact") & (runs["seed"] == 0)]
+    told = " ".join(TEXT.split())
+    found = re.search(r"makes (\S+) % right, where (\S+) % were, and of .*? (\S+) %, where (\S+) % were", told)
+    human, flipped = (
+        runs[(runs["noise_kind"] == kind) & (runs["noise"] > 0) & (runs["overrides"].map(len) == 0)].set_index("method")
+        for kind in ("human:worse", "symmetric")
+    )
+    columns = ("last.label_accuracy", "last.label_accuracy_before")
+    wanted = [100 * part.loc["scn", column] for part in (human, flipped) for column in columns]
+    assert found and all(map(same, found.groups(), wanted)), wanted
+    assert len(human) == 5 and human["last.accuracy"].idxmin() == "scn"
+    (less,) = re.findall(r"(\S+) points below the baseline on the latter", told)
+    assert same(less, 100 * (flipped.loc["baseline", "last.accuracy"] - flipped.loc["scn", "last.accuracy"]))
