@@ -80,4 +80,4 @@ def read(path: Path) -> Record:
 
 
 def _accuracy(record: Record) -> float | None:
-    return (record.metrics.get("last") or {}).get("accuracy")
+    return (record.metrics["last"] or {}).get("accuracy")

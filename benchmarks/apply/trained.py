@@ -117,26 +117,21 @@ class Trained:
 
 def class_names(path: Path, record: Record) -> tuple[str, ...]:
     """The classes that the run in a folder told apart, in the order of its logits. Raises UserError."""
-    names = data_of(record).get("classes")
-    if (
-        not isinstance(names, list)
-        or not all(isinstance(name, str) and name for name in names)
-        or not 2 <= len({*names}) == len(names)
-    ):
+    names = data_of(record).get("classes") or ()
+    if not all(names) or not 2 <= len({*names}) == len(names):
         raise UserError(f"{path}: its record has no list of class names; two or more are wanted, each another")
     return tuple(map(printable, names))
 
 
 def data_of(record: Record) -> Mapping[str, Any]:
-    """What a record says of the data; empty where it says nothing, or what no run writes."""
-    data = record.provenance.get("data")
-    return data if isinstance(data, dict) else {}
+    """What a record says of the data; empty where it says nothing."""
+    return record.provenance.get("data") or {}
 
 
 def _changed_plugins(record: Record) -> list[str]:
     """Files of the run's methods that are none of those it was trained with, by the digests in its record."""
     known = record.provenance.get("plugins")
-    if not isinstance(known, dict) or not known:
+    if not known:
         return []
     methods = dict.fromkeys(spec.method for spec in (record.spec, *record.spec.members))
     classes = [target for name in methods if name in METHODS and isinstance(target := METHODS[name].target, type)]
