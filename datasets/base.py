@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from datasets.errors import ContractError, DataError
+from datasets.file_lists import Listing
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from datasets.images.listing import Listing
 
 SPLITS = ("train", "test", "validation")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

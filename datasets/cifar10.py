@@ -11,8 +11,9 @@ from datasets.base import Splits
 from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
 from datasets.errors import DataError
+from datasets.file_lists import Files, Listing
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing, class_folders
+from datasets.images.listing import class_folders
 
 if TYPE_CHECKING:
     import numpy as np

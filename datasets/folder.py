@@ -6,10 +6,11 @@ from pathlib import Path
 
 from common.files import user_path
 from datasets.cache.digests import content_digest, named_by
-from datasets.cache.walk import Skipped, is_folder, subfolders
+from datasets.cache.walk import is_folder, subfolders
 from datasets.errors import DataError
+from datasets.file_lists import Files, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing, class_folders, count_loose, split_folders, split_named
+from datasets.images.listing import class_folders, count_loose, split_folders, split_named
 
 TEST_SHARE = 0.2
 SPLIT_SEED = 0

@@ -17,7 +17,8 @@ from benchmarks.metrics.calibration import softmax
 from common.errors import UserError
 from common.files import atomic_write
 from common.text import printable
-from datasets.images.decode import ImageFile, open_upright
+from datasets.file_lists import ImageFile
+from datasets.images.decode import open_upright
 
 MOST = 1000  # images on a page: about 4 MB
 SIDE = 96  # pixels of a picture's longer side
@@ -45,7 +46,7 @@ def write(path: Path, predictions: Predictions, reject: float | None = None, by:
     check_name(path)
     score, probability = predictions.uncertainty(by), softmax(predictions.outputs.logits).max(axis=1)
     rejected = predictions.rejected(reject, by) if reject is not None else np.zeros(len(score), dtype=bool)
-    names, classes = predictions.trained.class_names, predictions.classes
+    names, classes = predictions.class_names, predictions.classes
     order = np.argsort(-score, kind="stable")[:MOST]
     tiles = [
         Tile(
@@ -60,8 +61,8 @@ def write(path: Path, predictions: Predictions, reject: float | None = None, by:
         for rank, row in enumerate(order.tolist(), start=1)
     ]
     about = {
-        "run": str(predictions.trained.spec),
-        "run_id": predictions.trained.record.run_id,
+        "run": str(predictions.record.spec),
+        "run_id": predictions.record.run_id,
         "score": "the method's own uncertainty" if by == "own" else "1 - max softmax",
         "total": len(score),
         "reject": reject,

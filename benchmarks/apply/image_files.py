@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,17 +16,14 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from benchmarks.apply.predictions import Predictions
-from benchmarks.train.evaluate import batch
+from benchmarks.train.evaluate import Evaluator, Outputs, View, batch
 from common.errors import UserError
 from common.files import user_path
-from datasets.cache.walk import Skipped, is_folder
+from datasets.cache.walk import is_folder
 from datasets.errors import DataError
+from datasets.file_lists import ImageFile, Skipped
 from datasets.images.decode import Look, decode
-from datasets.images.listing import ImageFile, images_below
-
-if TYPE_CHECKING:
-    from benchmarks.apply.trained import Trained
+from datasets.images.listing import images_below
 
 BLOCKS_AHEAD = 2  # blocks decoded while the network is at one: a folder of any size fits into memory
 
@@ -62,16 +58,17 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def predict_files(trained: Trained, paths: Sequence[str | Path]) -> Predictions:
-    """What the network says of every file that is an image; the others are kept with the reason."""
+def predict_files(
+    evaluator: Evaluator, look: Look, view: View, paths: Sequence[str | Path]
+) -> tuple[tuple[Path, ...], Outputs, dict[Path, str], float]:
+    """The files that are images, what the network says of each, the other files with the reason, and the seconds."""
     files = image_paths(paths)
-    view = trained.spec.recipe.test_view
     kept: list[Path] = []
     unreadable: dict[Path, str] = {}
 
     def batches() -> Iterator[Tensor]:
-        for images in _decoded(files, trained.look, batch(view), kept, unreadable):
-            yield torch.from_numpy(images).to(trained.device).permute(0, 3, 1, 2)
+        for images in _decoded(files, look, batch(view), kept, unreadable):
+            yield torch.from_numpy(images).to(evaluator.precision.device).permute(0, 3, 1, 2)
 
     started = time.perf_counter()
     source = batches()
@@ -84,9 +81,8 @@ def predict_files(trained: Trained, paths: Sequence[str | Path]) -> Predictions:
         yield first
         yield from source
 
-    outputs = trained.evaluator.predict_batches(all_of_them(), view)
-    seconds = time.perf_counter() - started
-    return Predictions(trained, tuple(kept), outputs, unreadable, seconds)
+    outputs = evaluator.predict_batches(all_of_them(), view)
+    return tuple(kept), outputs, unreadable, time.perf_counter() - started
 
 
 def _decoded(

@@ -14,8 +14,8 @@ from benchmarks.metrics.ranking import auroc
 from common.errors import UserError
 from common.text import printable
 from datasets.base import Dataset, ImageSet
+from datasets.file_lists import ImageFile
 from datasets.images.decode import Look, decode, in_parallel
-from datasets.images.listing import ImageFile
 from datasets.registry import DATASETS
 
 

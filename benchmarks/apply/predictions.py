@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
+from benchmarks.store.record import Record
 from benchmarks.train.evaluate import Outputs
 from common.errors import UserError
 from common.files import atomic_write
@@ -18,8 +19,6 @@ from common.text import printable, spreadsheet_cell
 if TYPE_CHECKING:
     import pandas as pd
 
-    from benchmarks.apply.trained import Trained
-
 Score = Literal["own", "free"]  # the method's own uncertainty, or 1 - max softmax
 
 
@@ -27,7 +26,9 @@ Score = Literal["own", "free"]  # the method's own uncertainty, or 1 - max softm
 class Predictions:
     """What a trained network says of some files."""
 
-    trained: Trained
+    record: Record  # of the run whose network it is
+    class_names: tuple[str, ...]  # in the order of the logits
+    test_outputs: Outputs  # of the run's own test split
     files: tuple[Path, ...]
     outputs: Outputs
     unreadable: Mapping[Path, str]  # file -> why, in one line
@@ -44,7 +45,7 @@ class Predictions:
 
     def rejected(self, percent: float, score: Score = "own") -> np.ndarray:
         """[N] bool: more uncertain than all but the most uncertain `percent` of the run's own test split."""
-        return self.uncertainty(score) > threshold(score_of(self.trained.test_outputs, score), percent)
+        return self.uncertainty(score) > threshold(score_of(self.test_outputs, score), percent)
 
     def frame(self, reject: float | None = None, by: Score = "own") -> pd.DataFrame:
         """One row a file, in their order: file (its path, printable), class, probability, uncertainty, free_uncertainty
@@ -55,7 +56,7 @@ class Predictions:
         rank[np.argsort(-self.uncertainty(by), kind="stable")] = np.arange(1, len(self.files) + 1)
         columns: dict[str, Any] = {
             "file": [printable(str(path)) for path in self.files],
-            "class": [self.trained.class_names[index] for index in self.classes],
+            "class": [self.class_names[index] for index in self.classes],
             "probability": softmax(self.outputs.logits).max(axis=1),
             "uncertainty": self.outputs.uncertainty,
             "free_uncertainty": self.outputs.free_uncertainty,

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.apply import find
+from benchmarks.apply.image_files import predict_files
+from benchmarks.apply.predictions import Predictions
 from benchmarks.plan.plugins import load_plugins
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.arrays import check, read_arrays
@@ -34,9 +36,6 @@ from datasets.registry import DATASETS
 from methods.core.base import Method
 from methods.core.weights import sha256
 from methods.registry import METHODS
-
-if TYPE_CHECKING:
-    from benchmarks.apply.predictions import Predictions
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +109,9 @@ class Trained:
 
     def predict_files(self, paths: Sequence[str | Path]) -> Predictions:
         """Predictions for image files, and for those in folders. Raises UserError for a path that is not there."""
-        from benchmarks.apply.image_files import predict_files
-
-        return predict_files(self, paths)
+        view = self.spec.recipe.test_view
+        files, outputs, unreadable, seconds = predict_files(self.evaluator, self.look, view, paths)
+        return Predictions(self.record, self.class_names, self.test_outputs, files, outputs, unreadable, seconds)
 
 
 def class_names(path: Path, record: Record) -> tuple[str, ...]:

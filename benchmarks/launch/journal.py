@@ -18,7 +18,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmarks.launch.slurm import scheduler
+from benchmarks.launch import scheduler
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease
 from benchmarks.store.run_folder import RunFolder

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.launch import scheduler
 from benchmarks.launch.journal import Journal, Launch
-from benchmarks.launch.slurm import scheduler
 from benchmarks.plan.paths import RunPath
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store import lease

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from datasets.errors import DataError
+from datasets.file_lists import Skipped
 
 # What systems, file servers and archives leave in folders (besides hidden files): never a class, never an image.
 _LITTER = frozenset(
@@ -22,24 +21,6 @@ _LITTER = frozenset(
         "desktop.ini", "icon\r",
     }
 )  # fmt: skip
-
-
-@dataclass
-class Skipped:
-    """What a walk has left out, by kind, with the first example of each."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
-
-    def add(self, kind: str, name: str) -> None:
-        """One more of a kind ("files that are no images")."""
-        self.counts[kind] += 1
-        self.examples.setdefault(kind, name)
-
-    def notes(self, title: str) -> tuple[str, ...]:
-        """One note that counts everything; none where nothing was left out."""
-        what = [f"{count:,} {kind} (e.g. {self.examples[kind]})" for kind, count in sorted(self.counts.items())]
-        return (f"{title}: left out: {', '.join(what)}",) if what else ()
 
 
 def is_litter(name: str) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.cache.walk import Skipped, regular, walk
+from datasets.cache.walk import regular, walk
 from datasets.errors import DataError
 from datasets.expressions.folders import expression_folders, has_expressions
+from datasets.file_lists import Box, Files, ImageFile, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Box, Files, ImageFile, Listing, images_below, only_existing
+from datasets.images.listing import images_below, only_existing
 from datasets.images.text import rows, whole_number
 
 _CODES = 11  # 8 none, 9 uncertain, 10 no face: valid, and left out

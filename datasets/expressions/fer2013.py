@@ -9,11 +9,10 @@ from typing import ClassVar
 from datasets.base import ImageSet, Splits
 from datasets.cache.digests import file_digest, key_of
 from datasets.cache.store import cached
-from datasets.cache.walk import Skipped
 from datasets.errors import DataError
 from datasets.expressions.folders import expression_folders, has_expressions
+from datasets.file_lists import Files, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing
 
 CSV_NAMES = ("fer2013.csv", "icml_face_data.csv")
 VOTES_NAME = "fer2013new.csv"

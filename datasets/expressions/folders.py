@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from datasets.cache.walk import Skipped, subfolders
+from datasets.cache.walk import subfolders
 from datasets.errors import DataError
-from datasets.images.listing import Files, class_folders, count_loose, split_folders
+from datasets.file_lists import Files, Skipped
+from datasets.images.listing import class_folders, count_loose, split_folders
 
 # Folders are mapped by name, never by their order: alphabetical order swaps classes.
 _SPELLINGS = {

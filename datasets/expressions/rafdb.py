@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.cache.walk import Skipped
 from datasets.errors import DataError
 from datasets.expressions.folders import expression_folders, has_expressions
+from datasets.file_lists import Files, ImageFile, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, ImageFile, Listing, images_below, only_existing
+from datasets.images.listing import images_below, only_existing
 from datasets.noise.lists import read_list
 
 _LISTS = ("EmoLabel/list_patition_label.txt", "EmoLabel/list_partition_label.txt", "list_patition_label.txt")

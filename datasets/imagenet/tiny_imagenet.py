@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from datasets.cache.walk import Skipped, subfolders
+from datasets.cache.walk import subfolders
 from datasets.errors import DataError
+from datasets.file_lists import Files, Listing, Skipped
 from datasets.imagenet.wnids import validation
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import Files, Listing, class_folders
+from datasets.images.listing import class_folders
 
 _ARCHIVE = "tiny-imagenet-200.zip"
 _URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"

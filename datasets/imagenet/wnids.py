@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datasets.cache.walk import Skipped
 from datasets.errors import DataError
-from datasets.images.listing import Files, ImageFile, class_folders, images_below, only_existing
+from datasets.file_lists import Files, ImageFile, Skipped
+from datasets.images.listing import class_folders, images_below, only_existing
 from datasets.images.text import lines
 
 _WNID = re.compile(r"(?<![A-Za-z0-9])n\d{8}(?!\d)")

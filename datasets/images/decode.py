@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from datasets.cache.walk import regular
 from datasets.errors import DataError
+from datasets.file_lists import ImageFile
 from datasets.images.depth import check_colour, grey_of_8_bits, raw_mode
-from datasets.images.listing import ImageFile
 
 if TYPE_CHECKING:
     import numpy as np

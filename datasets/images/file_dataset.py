@@ -14,8 +14,8 @@ from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
 from datasets.cache.walk import is_folder, subfolders
 from datasets.errors import DataError
+from datasets.file_lists import Listing
 from datasets.images.decode import Fit, Look, decode_all
-from datasets.images.listing import Listing
 
 
 class FileDataset(Dataset):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from datasets.cache.walk import Skipped, subfolders, walk
+from datasets.cache.walk import subfolders, walk
 from datasets.errors import DataError
+from datasets.file_lists import Files, ImageFile, Skipped
 
 _SUFFIXES = frozenset(
     {
@@ -21,25 +21,10 @@ _SUFFIXES = frozenset(
 # Never images, hence not looked into.
 _OTHER = frozenset(
     {
-        ".txt",
-        ".csv",
-        ".tsv",
-        ".json",
-        ".xml",
-        ".md",
-        ".html",
-        ".npy",
-        ".npz",
-        ".mat",
-        ".pkl",
-        ".pt",
-        ".pth",
-        ".zip",
-        ".tar",
-        ".gz",
-        ".py",
+        ".txt", ".csv", ".tsv", ".json", ".xml", ".md", ".html", ".npy", ".npz", ".mat", ".pkl", ".pt", ".pth", ".zip",
+        ".tar", ".gz", ".py",
     }
-)
+)  # fmt: skip
 _BEGINNINGS = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-6]\s", re.DOTALL
 )
@@ -48,56 +33,6 @@ _SPLIT = re.compile(
     r"(?:(train(?:ing)?)|(test(?:ing)?|privatetest)|(val|valid|validation|dev|publictest))"
     r"(?:sets?|data|images?|imgs?|split|folder)?(?:\d{4})?"
 )
-Box = tuple[int, int, int, int]  # left, top, right, bottom
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image on disk, and which part of it counts (None: all)."""
-
-    path: Path
-    box: Box | None = None
-
-
-@dataclass
-class Files:
-    """The images of one split, and what they show, row by row."""
-
-    files: list[ImageFile] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)  # as the data set's own label lists name them
-
-    def add(self, file: ImageFile, label: int, name: str) -> None:
-        """One more row."""
-        self.files.append(file)
-        self.labels.append(label)
-        self.names.append(name)
-
-    def extend(self, more: Files) -> None:
-        """More rows."""
-        self.files += more.files
-        self.labels += more.labels
-        self.names += more.names
-
-    def rows(self, rows: Iterable[int]) -> Files:
-        """These rows, in this order."""
-        chosen = list(rows)
-        return Files(
-            [self.files[row] for row in chosen],
-            [self.labels[row] for row in chosen],
-            [self.names[row] for row in chosen],
-        )
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Every split's files, before any is decoded."""
-
-    splits: Mapping[str, Files]
-    class_names: tuple[str, ...]
-    channels: int = 3
-    notes: tuple[str, ...] = ()
-    skipped: Skipped = field(default_factory=Skipped)
 
 
 def split_named(name: str) -> str | None:

@@ -11,8 +11,8 @@ import numpy as np
 from common.text import printable
 from datasets.base import Dataset, Splits
 from datasets.errors import DataError
+from datasets.file_lists import ImageFile, Listing
 from datasets.images.decode import Look, decode, in_parallel
-from datasets.images.listing import ImageFile, Listing
 
 _SHOWN = 5  # examples of anything
 

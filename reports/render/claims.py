@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from reports.paper.claim import Claim
 from reports.render.markdown import escape_markdown
 from reports.stats.outcome import MARGIN
-from reports.tables.claims_document import ClaimResult, Document
+from reports.tables.claim_results import ClaimResult
+from reports.tables.claims_document import Document
 from reports.tables.claims_grids import HEAD, Grid, finding_rows, statement
 
 LINES = 150  # before the appendix

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.recipe_file import Verdicts
 from reports.paper.tables import DATASET_LABELS
+from reports.tables.claim_results import ClaimResult
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from reports.tables.claims_document import ClaimResult
 
 _SAYS: Mapping[Verdicts, str] = {
     "reproduction": "on the paper's own schedule",

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from datasets.errors import DataError
+from datasets.file_lists import ImageFile
 from datasets.images import decode
 from datasets.images.decode import Look, decode_all, in_parallel, new_map
-from datasets.images.listing import ImageFile
 
 RNG = np.random.default_rng(0)
 COLOUR = np.kron(RNG.integers(0, 256, (2, 3, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))  # 16 high, 24 wide

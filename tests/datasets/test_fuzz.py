@@ -33,11 +33,11 @@ from datasets.expressions.affectnet import AffectNet
 from datasets.expressions.fer2013_csv import read as read_csv
 from datasets.expressions.ferplus import read_votes
 from datasets.expressions.rafdb import RAFDB
+from datasets.file_lists import ImageFile
 from datasets.imagenet.wnids import listed
 from datasets.images.archive import unpack
 from datasets.images.arrays import read_npy, read_pickle
 from datasets.images.decode import Look, decode
-from datasets.images.listing import ImageFile
 from datasets.noise.lists import published
 from tests.datasets import miniatures as mini
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from datasets.cache.walk import Skipped, is_litter, regular, walk
+from datasets.cache.walk import is_litter, regular, walk
 from datasets.errors import DataError
+from datasets.file_lists import Skipped
 from datasets.images.listing import images_below, split_named
 from tests.datasets import miniatures as mini
 

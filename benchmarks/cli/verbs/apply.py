@@ -16,7 +16,7 @@ from benchmarks.launch.devices import devices
 from common.errors import UserError
 from common.files import check_writable
 from common.text import printable
-from datasets.cache.walk import Skipped
+from datasets.file_lists import Skipped
 
 if TYPE_CHECKING:
     from benchmarks.apply.trained import Trained

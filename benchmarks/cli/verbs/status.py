@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cli.terminal import table
+from benchmarks.launch import scheduler
 from benchmarks.launch.journal import Journal
-from benchmarks.launch.slurm import scheduler
 from benchmarks.launch.status import RunsStatus
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.run_folder import RunStatus, State

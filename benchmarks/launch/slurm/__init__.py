@@ -1,1 +1,1 @@
-"""On a SLURM cluster: the executor that submits, the job, what the scheduler says, settings, packing runs into jobs."""
+"""On a SLURM cluster: the executor that submits, the job, settings, packing runs into jobs."""

@@ -17,11 +17,11 @@ from typing import Any
 import submitit
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-from benchmarks.launch import estimate
+from benchmarks.launch import estimate, scheduler
 from benchmarks.launch.environment import MALLOC
 from benchmarks.launch.journal import Launch
 from benchmarks.launch.run_queue import RunsOutcome, Watch
-from benchmarks.launch.slurm import packing, scheduler
+from benchmarks.launch.slurm import packing
 from benchmarks.launch.slurm.job import Task
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from benchmarks.launch.slurm import scheduler
+from benchmarks.launch import scheduler
 from benchmarks.plan.numeric import Whole
 from benchmarks.store.provenance import CHECKOUT
 from common.errors import UserError

@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.cli.flags import Parser, slurm
 from benchmarks.cli.verbs.status import status
-from benchmarks.launch import devices
+from benchmarks.launch import devices, scheduler
 from benchmarks.launch.journal import Journal, Launch
-from benchmarks.launch.slurm import packing, scheduler
+from benchmarks.launch.scheduler import QueuedTask
+from benchmarks.launch.slurm import packing
 from benchmarks.launch.slurm.executor import SlurmJobs
-from benchmarks.launch.slurm.scheduler import QueuedTask
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.launch.status import RunsStatus
 from benchmarks.plan.paths import Sources
@@ -118,7 +118,7 @@ def test_wrong_settings_are_one_line(tmp_path, monkeypatch, arguments, toml, wor
 def test_what_sbatch_is_given(tmp_path, monkeypatch, arguments, gpus, lines):
     settings = _settings(tmp_path, monkeypatch, *arguments)
     assert settings.gpus == gpus
-    monkeypatch.setattr("benchmarks.launch.slurm.scheduler.available", lambda: True)
+    monkeypatch.setattr("benchmarks.launch.scheduler.available", lambda: True)
     launch = Launch(command="x", data=tmp_path, specs=())
     context = RunContext(runs=tmp_path, sources=Sources(tmp_path))
     monkeypatch.setattr("submitit.slurm.slurm.shutil.which", lambda name: f"/usr/bin/{name}")
@@ -195,7 +195,7 @@ def submitted(specs, tmp_path, monkeypatch):
     launch = launch.model_copy(update={"arrays": ((((runs[0].run_id,), (runs[1].run_id,)),))})
     launch.save(tmp_path)
     queue = {}
-    monkeypatch.setattr("benchmarks.launch.slurm.scheduler.tasks", lambda names: queue.get("answer"))
+    monkeypatch.setattr("benchmarks.launch.scheduler.tasks", lambda names: queue.get("answer"))
 
     def look(*tasks, answer=True):
         found = {(launch.job_name(0), number): task for number, task in enumerate(tasks) if task}
