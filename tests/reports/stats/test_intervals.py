@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
@@ -12,6 +15,7 @@ from common.errors import UserError
 from reports.stats.effects import Observed, difference
 from reports.stats.intervals import dunnett, largest_t, marks, simultaneous, tukey
 from reports.stats.model import fit
+from tests.runs import CHECKOUT
 
 
 def one_way(sizes: list[int], seed: int = 0, step: float = 0.8):
@@ -96,3 +100,32 @@ def test_a_control_without_runs_is_named():
     _, model = one_way([3, 3])
     with pytest.raises(UserError, match="no runs of 'rul' in cell 'c'; there are m0, m1"):
         dunnett(model, "c", "rul")
+
+
+CRITICAL = """
+import numpy as np
+from reports.stats.intervals import largest_t
+
+for arms in (3, 5, 8):
+    against_one = np.full((arms, arms), 0.5) + np.eye(arms) / 2
+    pairs = np.array([np.eye(arms)[a] - np.eye(arms)[b] for a in range(arms) for b in range(a)])
+    for family in (np.eye(arms), against_one, pairs @ pairs.T / 2):
+        print(*(f"{value:.9f}" for value in largest_t(family, 20.0)[::4096]))
+"""
+
+
+def test_another_processor_finds_the_same_intervals():
+    """OpenBLAS chooses its code by the processor; here it is told to take that of others, which rounds otherwise."""
+    found = {
+        kind: subprocess.run(
+            [sys.executable, "-c", CRITICAL],
+            env={**os.environ, "OPENBLAS_CORETYPE": kind},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for kind in ("Nehalem", "Haswell")
+    }
+    assert found["Nehalem"] == found["Haswell"]
+    assert found["Nehalem"].count("\n") == 9
