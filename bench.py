@@ -23,11 +23,12 @@ from common.text import printable
 def run(flags: argparse.Namespace) -> int:
     """`run` and `retry`, then the report on what was run."""
     from benchmarks.cli.session import Session
+    from benchmarks.cli.verbs import retry
     from benchmarks.plan.recipe import RECIPES
     from reports.build import names
 
     check_writable(flags.out / "runs.csv")
-    sessions = [Session.from_flags(flags)] if flags.verb == "run" else Session.again(flags)
+    sessions = [Session.from_flags(flags)] if flags.verb == "run" else retry.sessions(flags)
     codes: list[int] = []
     for session in sessions:
         code = session.run()

@@ -1,4 +1,4 @@
-"""`bench.py run` and `retry`: from flags to a plan that is printed, launched, followed and summed up."""
+"""Runs that a command does: from flags to a plan that is printed, launched, followed and summed up."""
 
 from __future__ import annotations
 
@@ -28,11 +28,9 @@ from benchmarks.launch.todo import Todo, make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.plugins import load_plugins
-from benchmarks.plan.runnable import obstacle
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
-from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
 from benchmarks.train import curves
 from benchmarks.train.build import check_backbones
@@ -41,7 +39,6 @@ from common.errors import UserError
 from common.text import printable
 from datasets.cache.digests import leaving_nothing
 from methods.core.weights import sha256
-from methods.registry import METHODS
 
 
 class Executor(Protocol):
@@ -90,38 +87,6 @@ class Session:
         published = plan.resolve(replace(request, real_recipe="paper"), sources, flags.weights)
         changed = {spec.run_id for spec in specs}
         return replace(session, published=[spec for spec in published if spec.run_id not in changed])
-
-    @classmethod
-    def again(cls, flags: argparse.Namespace) -> list[Session]:
-        """The failed and the stale runs of a folder, a session for each data folder and weights that they were started
-        with; one without runs where there are none. Raises UserError."""
-        load_plugins(flags.plugin)
-        runs = flags.runs.resolve()
-        survey = RunsStatus(runs)
-        known = {spec.run_id: (spec, launch) for launch in survey.launches.all()[::-1] for spec in launch.specs}
-        found: dict[tuple[Path, Path | None], list[tuple[RunSpec, Launch | None]]] = {}
-        for run_id, state in survey.look().items():
-            if state.state not in ("failed", "stale"):
-                continue
-            spec, launch = known.get(run_id) or (RunFolder(state.path).read_spec(), None)
-            if spec is None:
-                print(f"note: {state.path} does not say what it is of; give its own command again")
-                continue
-            plugins = " ".join(f"--plugin {shlex.quote(str(path))}" for path in (launch.plugins if launch else ()))
-            for name in (one.method for one in (*spec.members, spec)):
-                if name not in METHODS and launch:
-                    raise UserError(f"retry: {spec} needs its plug-in: {plugins or '--plugin FILE'}")
-            if reason := obstacle(spec):
-                print(f"note: {state.path} is left out: {printable(reason)}")
-                continue
-            data = flags.data or (launch.data if launch else Path("data"))
-            weights = flags.weights or (launch.weights if launch else None)
-            found.setdefault((data.resolve(), weights), []).append((spec, launch))
-        sessions = []
-        for (data, weights), runs_of in (found or {(Path("data").resolve(), None): []}).items():
-            typed = {key: value for _, launch in runs_of if launch for key, value in launch.typed.items()}
-            sessions.append(cls.of(flags, [spec for spec, _ in runs_of], Sources(data, typed), weights))
-        return sessions
 
     @classmethod
     def of(cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None) -> Session:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reports.tables.table import Table, Value, marked
+from reports.tables.fields import Value, marked
+from reports.tables.table import Table
 
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",

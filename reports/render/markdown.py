@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reports.tables.caption import Note
-from reports.tables.table import Table, Value, marked
+from reports.tables.fields import Value, marked
+from reports.tables.table import Table
 
 
 def markdown(table: Table) -> str:

@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from reports.paper.tables import DATASET_LABELS
 from reports.runs.frame import Loaded, noise_label
-from reports.tables.table import Row, Table, Value
+from reports.tables.fields import Value
+from reports.tables.table import Row, Table
 
 TEMPLATES = Path(__file__).with_name("templates")
 

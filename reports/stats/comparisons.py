@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isnan
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from benchmarks.plan.recipe_file import Verdicts
-from benchmarks.plan.suite import Arm
 from common.errors import UserError
-from reports.paper.claim import ROWS, Claim
+from reports.paper.claim import Claim
 from reports.paper.comparison import Comparison, Side
-from reports.paper.numbers import measured
-from reports.runs.frame import Loaded, noise_label
-from reports.runs.select import belongs
-from reports.stats.effects import Effect, Point
+from reports.stats.effects import Effect, Point, slope
 from reports.stats.images.bootstrap import RunKey
 from reports.stats.intervals import simultaneous
 from reports.stats.measures import MEASURES
 from reports.stats.model import Model
 from reports.stats.outcome import Equivalence, Outcome, Ruling, agreement, equivalence, rule
-from reports.stats.summary import summary
+from reports.stats.paper_effect import paper_effect
 from reports.stats.table_model import RunValue, model_of
-from reports.stats.verdict import allowed
+from reports.stats.values import Condition, Values, cells_of, within
 
 Told = Outcome | Literal["one seed", "not tested", "described"]
-
-
-@dataclass(frozen=True, order=True)
-class Condition:
-    """A data set under one noise. `level`: as noise_label spells it, or the kind alone where it has its own labels."""
-
-    dataset: str
-    share: float  # of the labels, for order and trends
-    level: str
 
 
 @dataclass(frozen=True)
@@ -57,52 +42,6 @@ class Finding:
     paper: float | None = None
     reproduced: Equivalence | None = None
     agree: float | None = None
-
-
-class Values:
-    """The runs of one recipe as numbers: arm, cell, measure -> value by seed. tiers: data set -> what may be said."""
-
-    def __init__(self, loaded: Loaded, rows: Sequence[Mapping[str, Any]], arms: Mapping[str, Arm]) -> None:
-        self._loaded = loaded
-        self._runs: dict[tuple[str, Condition], dict[int, Mapping[str, Any]]] = {}
-        self.tiers: dict[str, Verdicts] = {}
-        for row in rows:
-            own = ":" in row["noise_kind"]
-            level = row["noise_kind"] if own else noise_label(row["noise"], row["noise_kind"])
-            cell = Condition(row["dataset"], round(float(row["noise"]), 6), level)
-            if row["dataset"] not in self.tiers:
-                self.tiers[row["dataset"]] = allowed(row["resolved"], row["dataset"], row["method"], row["weights"])
-            for name, arm in arms.items():
-                if arm.method == row["method"] and belongs(arm, row["config"], row["overrides"]):
-                    self._runs.setdefault((name, cell), {})[int(row["seed"])] = row
-
-    def cells(self, arms: Sequence[str]) -> list[Condition]:
-        """The cells in which any of these arms has runs, in order."""
-        return sorted({cell for arm, cell in self._runs if arm in arms})
-
-    def runs(self, arm: str, cell: Condition) -> Mapping[int, Mapping[str, Any]]:
-        """seed -> row of the frame."""
-        return self._runs.get((arm, cell), {})
-
-    def by_seed(self, side: Side, cell: Condition) -> dict[int, float]:
-        """seed -> value, without those that are not defined."""
-        read = MEASURES[side.measure].read
-        found = {
-            seed: float(read(row, self._loaded.scores(row["folder"])))
-            for seed, row in self.runs(side.arm, cell).items()
-        }
-        return {seed: value for seed, value in sorted(found.items()) if not isnan(value)}
-
-
-def cells_of(claim: Claim, values: Values) -> list[Condition]:
-    """The claim's cells that there are runs of its arms for."""
-    sides = [side for comparison in claim.comparisons for side in comparison.sides]
-    found = values.cells([side.arm for side in (*sides, *claim.shown)])
-    if not claim.grid:
-        return found
-    return [
-        one for one in found if one.dataset in claim.grid and one.level in (claim.grid[one.dataset] or (one.level,))
-    ]
 
 
 def evaluate(claim: Claim, values: Values) -> list[Finding]:
@@ -197,7 +136,7 @@ def _places(
     one: Comparison, model: Model, cells: Sequence[Condition]
 ) -> Iterator[tuple[Condition, dict[Point, float]]]:
     """The cells that a comparison can be made in, with its weights."""
-    mine = [cell for cell in cells if _within(one, cell)]
+    mine = [cell for cell in cells if within(one, cell)]
     if one.kind == "trend":
         for dataset in dict.fromkeys(cell.dataset for cell in mine):
             part = [cell for cell in mine if cell.dataset == dataset and _known(one, model, cell)]
@@ -217,20 +156,10 @@ def _places(
             yield cell, {**_signs(one, cell), **minus}
 
 
-def slope(places: Sequence[float]) -> list[float]:
-    """The weights of the least-squares slope over these places."""
-    away = np.asarray(places) - np.mean(places)
-    return [float(one) for one in away / (away @ away)]
-
-
-def _within(one: Comparison, cell: Condition) -> bool:
-    return (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)
-
-
 def _reads(one: Comparison, cell: Condition) -> bool:
     """Whether a comparison is of a cell, or may subtract what it has there."""
     subtracted = one.less is not None and one.less[0] in ("", cell.dataset) and one.less[1] in ("", cell.level)
-    return subtracted or _within(one, cell)
+    return subtracted or within(one, cell)
 
 
 def _signs(one: Comparison, cell: Condition) -> dict[Point, float]:
@@ -251,37 +180,3 @@ def _other(one: Comparison, cell: Condition, cells: Sequence[Condition]) -> Cond
         return None
     dataset, level = (wish or own for wish, own in zip(one.less, (cell.dataset, cell.level), strict=True))
     return next((other for other in cells if (other.dataset, other.level) == (dataset, level)), None)
-
-
-def paper_effect(claim: Claim, one: Comparison, cell: Condition, cells: Sequence[Condition] = ()) -> float | None:
-    """The comparison by the paper's own numbers; None where it does not give all of them.
-
-    cells: those that a trend is over; all that the paper has if empty.
-    """
-    if one.kind == "trend":
-        levels = [other.level for other in cells if other.dataset == cell.dataset and _within(one, other)]
-        levels = levels or [level for level in claim.grid.get(cell.dataset, ()) if level != "0"]
-        gaps = [_paper_gap(claim, one, cell.dataset, level) for level in levels]
-        known = [gap for gap in gaps if gap is not None]
-        return float(np.dot(slope([int(x) / 10 for x in levels]), known)) if len(known) == len(gaps) > 1 else None
-    gap = _paper_gap(claim, one, cell.dataset, cell.level)
-    if one.less is None or gap is None:
-        return gap
-    dataset, level = (wish or own for wish, own in zip(one.less, (cell.dataset, cell.level), strict=True))
-    other = _paper_gap(claim, one, dataset, level)
-    return None if other is None else gap - other
-
-
-def _paper_gap(claim: Claim, one: Comparison, dataset: str, level: str) -> float | None:
-    for table in claim.table.split():
-        parts = [measured(table, ROWS[table].get(side.arm, ""), side.measure, dataset, level) for side in one.sides]
-        if all(part is not None for part in parts):
-            numbers = [part.mean for part in parts if part is not None]
-            return numbers[0] - sum(numbers[1:])
-    return None
-
-
-def level_of(values: Values, side: Side, cell: Condition) -> tuple[int, float | None, float | None]:
-    """n, mean and deviation of an arm's measure in a cell."""
-    found = summary(list(values.by_seed(side, cell).values()))
-    return found.n, found.mean, found.sd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,17 +61,20 @@ def difference(a: str, b: str, cell: Hashable) -> dict[Point, float]:
 
 
 def trend(a: str, b: str, at: Mapping[Hashable, float]) -> dict[Point, float]:
-    """The weights of the slope of a minus b over cells, e.g. over their noise: least squares, a unit of `at`.
+    """The weights of the slope of a minus b over cells, e.g. over their noise: a unit of `at`.
 
     Raises UserError unless there are two different places.
     """
-    places = np.array(list(at.values()), dtype=np.float64)
-    away = places - places.mean() if len(places) else places
-    if not away.any():
+    if len({*at.values()}) < 2:
         raise UserError(f"no trend of {a!r} minus {b!r}: it takes two cells apart from each other")
-    slope = away / (away @ away)
     return {
-        point: float(share * sign)
-        for cell, share in zip(at, slope, strict=True)
+        point: share * sign
+        for cell, share in zip(at, slope(list(at.values())), strict=True)
         for point, sign in difference(a, b, cell).items()
     }
+
+
+def slope(places: Sequence[float]) -> list[float]:
+    """The weights of the least-squares slope over these places, two of which differ."""
+    away = np.asarray(places, dtype=np.float64) - np.mean(places)
+    return [float(one) for one in away / (away @ away)]

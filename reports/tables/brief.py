@@ -13,7 +13,8 @@ from reports.runs.groups import SeedGroup, seed_groups
 from reports.runs.select import belongs, select
 from reports.stats.summary import Summary, summary
 from reports.stats.verdict import as_published
-from reports.tables.table import Table, comparison_word, spread
+from reports.tables.fields import comparison_word, spread
+from reports.tables.table import Table
 
 REJECTED = 30
 MEASURED = ("accuracy", f"{REJECTED} %: own", f"{REJECTED} %: free")

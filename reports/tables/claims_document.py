@@ -13,7 +13,8 @@ from reports.paper.claims import CLAIMS
 from reports.paper.tables import DATASET_LABELS, STAND_INS
 from reports.runs.frame import Loaded, value_label
 from reports.runs.select import SETUP, describe_setup, largest, recipe_flags
-from reports.stats.comparisons import Condition, Finding, Values, cells_of, evaluate
+from reports.stats.comparisons import Finding, evaluate
+from reports.stats.values import Condition, Values, cells_of
 from reports.tables.caption import evidence, of_the_data
 from reports.tables.claim_results import ClaimResult, RecipeResult
 from reports.tables.claims_grids import QUESTION, Grid, level_grid, ours_range, paper_range, statement

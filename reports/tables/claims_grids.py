@@ -10,10 +10,12 @@ from typing import TypeVar
 from reports.paper.claim import Claim
 from reports.paper.comparison import Comparison
 from reports.paper.tables import DATASET_LABELS
-from reports.stats.comparisons import Condition, Finding, Values, cells_of, level_of, paper_effect
+from reports.stats.comparisons import Finding
 from reports.stats.measures import MEASURES
+from reports.stats.paper_effect import paper_effect
 from reports.stats.summary import Summary
-from reports.tables.table import bracket, signed, spread
+from reports.stats.values import Condition, Values, cells_of, level_of
+from reports.tables.fields import bracket, signed, spread
 
 T = TypeVar("T")
 QUESTION = "the paper's words, or our question"

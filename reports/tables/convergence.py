@@ -14,8 +14,9 @@ from reports.runs.groups import seed_groups, shown
 from reports.runs.history import history
 from reports.stats.summary import summary
 from reports.tables.caption import Note, evidence, of_the_data, problems
+from reports.tables.fields import Value
 from reports.tables.summary import KEYS, plain
-from reports.tables.table import Row, Table, Value, titled
+from reports.tables.table import Row, Table, titled
 
 if TYPE_CHECKING:
     import pandas as pd

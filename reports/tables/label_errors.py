@@ -8,8 +8,9 @@ from benchmarks.metrics.label_errors import SCORES, SUSPICIOUS_PERCENT
 from reports.runs.frame import Loaded
 from reports.stats.summary import summary
 from reports.tables.caption import Note, problems
+from reports.tables.fields import Value
 from reports.tables.summary import KEYS, plain
-from reports.tables.table import Row, Table, Value, titled
+from reports.tables.table import Row, Table, titled
 from reports.tables.uncertainty import Scored, by_seed, scored_evidence
 
 _COLUMNS: Mapping[str, str] = {

@@ -8,7 +8,8 @@ from reports.runs.frame import Loaded
 from reports.runs.groups import seed_groups, shown
 from reports.stats.summary import Summary, summary
 from reports.tables.caption import evidence, of_the_data, problems
-from reports.tables.table import NONE, Row, Table, Value, spread, titled
+from reports.tables.fields import NONE, Value, spread
+from reports.tables.table import Row, Table, titled
 
 KEYS = ("data set", "noise (%)", "method")
 

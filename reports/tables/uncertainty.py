@@ -15,8 +15,9 @@ from reports.stats.summary import Summary, summary
 from reports.stats.table_model import ResampledRuns, RunValue, model_of
 from reports.stats.verdict import allowed
 from reports.tables.caption import Note, evidence, of_the_data, problems
+from reports.tables.fields import Value, spread
 from reports.tables.summary import KEYS, plain
-from reports.tables.table import Row, Table, Value, spread, titled
+from reports.tables.table import Row, Table, titled
 
 # name -> (column title, factor, digits, whether larger is better)
 _RANKING: dict[str, tuple[str, float, int, bool]] = {

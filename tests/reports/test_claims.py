@@ -10,8 +10,10 @@ import pytest
 from reports.paper.claim import ARMS, RELABELS, ROWS, Claim
 from reports.paper.claims import CLAIMS
 from reports.paper.comparison import Comparison, Side
-from reports.stats.comparisons import Condition, Finding, paper_effect
+from reports.stats.comparisons import Finding
 from reports.stats.measures import MEASURES
+from reports.stats.paper_effect import paper_effect
+from reports.stats.values import Condition
 from reports.tables.claims_grids import ours_range, paper_range
 from tests.reports.recount import paper_number
 

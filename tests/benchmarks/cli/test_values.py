@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bench import main
 from benchmarks.cli.options import parser
-from benchmarks.cli.session import Session
 from benchmarks.cli.values import MOST_SEEDS, filled, folder, jobs, parse_names, parse_noise, parse_seeds, path, whole
+from benchmarks.cli.verbs import retry
 from benchmarks.launch.journal import Launch
 from benchmarks.launch.slurm.settings import SlurmSettings
 from benchmarks.plan.grid import parse_set
@@ -82,7 +82,7 @@ def test_retry_looks_where_each_run_was_started(specs, tmp_path, monkeypatch):
         run = Store(tmp_path / "runs").run(spec)
         run.path.mkdir(parents=True)
         run.write_failure("no", "", launch.id)
-    sessions = Session.again(parser().parse_args(["retry"]))
+    sessions = retry.sessions(parser().parse_args(["retry"]))
     found = {
         (one.context.sources.data.name, one.context.weights): [spec.seed for spec in one.specs] for one in sessions
     }
