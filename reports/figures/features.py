@@ -94,7 +94,7 @@ def embed(features: np.ndarray) -> np.ndarray:
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with threadpool_limits(1):  # one thread: the same picture on every machine, and no fight with running jobs
+    with threadpool_limits(1):  # the same picture on any number of cores (not on any processor), and no fight with jobs
         transform = TSNE(perplexity=PERPLEXITY, init="pca", random_state=0).fit_transform
         return transform(np.nan_to_num(features.astype(np.float32)))
 
