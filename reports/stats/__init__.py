@@ -2,7 +2,7 @@
 
     model = fit(Observed(arm, cell, (dataset, seed), 100 * accuracy) for ...)          # effects.py, model.py
     images = image_draws({(arm, cell, (dataset, seed)): Judged(correct, uncertainty), ...}, Accuracy())
-    model = model.with_images(images_part(model.points, [images, ...]))                # images/: one a data set
+    model = model.with_images(*images_part(model.points, [images, ...]))               # images/: one a data set
     tukey(model, cell)["rul", "scn"], dunnett(model, cell, "baseline"), marks(model, cell)      # intervals.py
     rule(effect, seeds, sign=1, margin=1.0).outcome, agreement(model, "rul", "scn")    # outcome.py
     model.effect(trend("rul", "scn", {cell: noise, ...}))

@@ -67,6 +67,7 @@ class Model:
         repr=False
     )  # [K, K]: covariance of the estimated components; None: no error known
     _images: np.ndarray | None = field(default=None, repr=False)  # [P, P], see `with_images`
+    _these_runs: np.ndarray | None = field(default=None, repr=False)  # [P, P], likewise
 
     @property
     def deviation(self) -> float | None:
@@ -81,11 +82,16 @@ class Model:
         common = named.pop("arm:seed", 0.0)
         return sqrt(max(0.0, common + sum(named.values()) / separate))
 
-    def with_images(self, covariance: np.ndarray) -> Model:
-        """The model with the chance of the test images added: [P, P], from `bootstrap.ImageDraws.covariance`."""
+    def with_images(self, covariance: np.ndarray, of_these_runs: np.ndarray | None = None) -> Model:
+        """The model with the chance of the test images added: [P, P] each, from `bootstrap.images_part`.
+
+        covariance: of the means over all seeds; of_these_runs: of the means of the runs that there are. What the latter
+        has more is what seeds make of single images. The variance between seeds has that in it, so it is no smaller:
+        of two seeds of two arms, which by chance may agree, it could come out next to nothing.
+        """
         if covariance.shape != (len(self.points),) * 2:
             raise ValueError(f"covariance of shape {covariance.shape} for {len(self.points)} means")
-        return replace(self, _images=covariance)
+        return replace(self, _images=covariance, _these_runs=of_these_runs)
 
     def vector(self, weights: Weights) -> np.ndarray:
         """The weights as an array [P] over `points`. Raises UserError for an arm and cell without runs."""
@@ -100,7 +106,10 @@ class Model:
     def covariance(self, vectors: np.ndarray, *, images: bool = True) -> np.ndarray:
         """Covariance of linear combinations [L, P] of the means -> [L, L]."""
         total = self._total if not images or self._images is None else self._total + self._images
-        return vectors @ total @ vectors.T
+        found = vectors @ total @ vectors.T
+        errors = np.array([self.error(one, images=images)[0] or 0.0 for one in vectors])
+        scale = np.divide(errors, np.sqrt(np.diag(found).clip(0)), out=np.ones(len(errors)), where=errors > 0)
+        return found * np.outer(scale, scale)
 
     @cached_property
     def _total(self) -> np.ndarray:
@@ -127,8 +136,14 @@ class Model:
             return None, None
         parts = vector @ self._shares @ vector  # [K]
         between_seeds = float(parts @ np.array(list(self.components.values())))
+        scatter = float(parts @ self._spread @ parts)
         of_images = float(vector @ self._images @ vector) if images and self._images is not None else 0.0
-        total, scatter = max(between_seeds, 0.0) + of_images, float(parts @ self._spread @ parts)
+        if images and self._these_runs is not None:
+            least = float(vector @ self._these_runs @ vector) - of_images
+            if 0 < between_seeds < least:  # with the same degrees of freedom
+                scatter *= (least / between_seeds) ** 2
+            between_seeds = max(between_seeds, least)
+        total = max(between_seeds, 0.0) + of_images
         # Thousands of test images know their own variance well: only that between seeds is uncertain.
         return sqrt(max(total, 0.0)), inf if between_seeds <= 0 or scatter <= 0 else 2 * total**2 / scatter
 

@@ -159,7 +159,7 @@ def test_sets(design: Design, count: int, draws: int = 400, seed: int = 0) -> di
         images = image_draws(runs, Accuracy(), draws=draws, seed=int(rng.integers(2**31)))
         with one_thread():
             between = np.cov(100 * correct.astype(np.float32)) / IMAGES  # what infinitely many draws give
-        whole = model.with_images(over_seeds(between, keys, model.points))
+        whole = model.with_images(*over_seeds(between, keys, model.points))
         ends = interval(model, images, weights, seed=int(rng.integers(2**31)))
         hits = {
             "seeds alone (the model without images)": found(model.effect(weights)),

@@ -59,7 +59,7 @@ def model_of(runs: Mapping[RunKey, RunValue], terms: Sequence[tuple[int, Resampl
         return model
     if any(part is None for part in parts):
         return model
-    return model.with_images(images_part(model.points, [part for part in parts if part is not None]))
+    return model.with_images(*images_part(model.points, [part for part in parts if part is not None]))
 
 
 _known: dict[tuple[Path, int, ResampledRuns, int], np.ndarray] = {}  # what the claims and the tables ask for again

@@ -3,7 +3,7 @@
 Images are resampled by the bootstrap: one multinomial weight an image, the same for all runs on a test set (so a
 difference is paired by image); draw k of every run is its value on the same resampled test set. From them follow
 
-- `ImageDraws.covariance`: what the images add to the covariance of the means, for `Model.with_images`;
+- `images_part`: what the images add to the covariance of the means, for `Model.with_images`;
 - `interval`: the hierarchical interval of a comparison, over seeds and images.
 
 Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3
@@ -46,7 +46,7 @@ class ImageDraws:
 
     values: Mapping[RunKey, np.ndarray]
 
-    def covariance(self, points: Sequence[Point]) -> np.ndarray:
+    def covariance(self, points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
         """What the images add to the covariance of the means of these arms and cells: [P, P]. See `over_seeds`."""
         keys = [key for key in self.values if key[:2] in set(points)]
         draws = np.stack([self.values[key] for key in keys]) if keys else np.zeros((0, 1))  # [R, B]
@@ -64,27 +64,27 @@ class ImageDraws:
         return np.stack([np.mean([draw for key, draw in self.values.items() if key[:2] == one], 0) for one in points])
 
 
-def images_part(points: Sequence[Point], sets: Sequence[ImageDraws]) -> np.ndarray:
+def images_part(points: Sequence[Point], sets: Sequence[ImageDraws]) -> tuple[np.ndarray, np.ndarray]:
     """`ImageDraws.covariance` [P, P] of a table over several test sets, which have nothing to do with each other.
 
     Raises UserError for a point that is in none of them.
     """
-    result = np.zeros((len(points),) * 2)
+    over_all, of_these = np.zeros((2, len(points), len(points)))
     for place, point in enumerate(points):
         if not any(point in one.points for one in sets):
             raise UserError(f"no predictions of {points[place][0]!r} in cell {point[1]!r}")
     for one in sets:
         own = [place for place, point in enumerate(points) if point in one.points]
         if own:
-            result[np.ix_(own, own)] = one.covariance([points[place] for place in own])
-    return result
+            over_all[np.ix_(own, own)], of_these[np.ix_(own, own)] = one.covariance([points[place] for place in own])
+    return over_all, of_these
 
 
-def over_seeds(between: np.ndarray, keys: Sequence[RunKey], points: Sequence[Point]) -> np.ndarray:
-    """From the runs' covariance over images [R, R] to what images add to that of the means [P, P].
+def over_seeds(between: np.ndarray, keys: Sequence[RunKey], points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
+    """From the covariance of runs over images [R, R] to that of means: over all seeds, and of these runs. [P, P] each.
 
-    Between two arms or cells, and within one, it is the mean over the pairs of runs of different seeds; with one seed
-    in all, that of the run itself. Raises UserError for a point without runs.
+    Over all seeds it is, between two arms or cells and within one, the mean over the pairs of runs of different seeds;
+    with one seed in all, that of the run itself. Raises UserError for a point without runs.
     """
     member = np.array([[key[:2] == point for key in keys] for point in points], dtype=float).reshape(len(points), -1)
     for point, runs in zip(points, member, strict=True):
@@ -92,8 +92,8 @@ def over_seeds(between: np.ndarray, keys: Sequence[RunKey], points: Sequence[Poi
             raise UserError(f"no predictions of {point[0]!r} in cell {point[1]!r}")
     other = np.array([[a[2] != b[2] for b in keys] for a in keys], dtype=float)
     pairs = member @ other @ member.T
-    everything = member @ between @ member.T / np.outer(member.sum(1), member.sum(1))
-    return np.where(pairs > 0, member @ (between * other) @ member.T / np.maximum(pairs, 1), everything)
+    these = member @ between @ member.T / np.outer(member.sum(1), member.sum(1))
+    return np.where(pairs > 0, member @ (between * other) @ member.T / np.maximum(pairs, 1), these), these
 
 
 def image_draws(
@@ -158,7 +158,7 @@ def interval(model: Model, images: ImageDraws, weights: Weights, *, seed: int = 
     points = [point for point, weight in zip(model.points, vector, strict=True) if weight]
     used = vector[vector != 0]
     deviation = used @ images.of(points)
-    part = max(0.0, float(used @ images.covariance(points) @ used))
+    part = max(0.0, float(used @ images.covariance(points)[0] @ used))
     spread = float(deviation.std())
     if spread > 0:
         deviation = deviation * (sqrt(part) / spread)

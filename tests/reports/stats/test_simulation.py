@@ -43,6 +43,11 @@ def test_test_sets_and_seeds_are_both_accounted_for():
         assert found[f"false: {name}"].percent <= bound(60)
 
 
+def test_two_seeds_of_two_arms_find_nothing_by_agreeing():
+    found = simulate.test_sets(Design(2, arms=2, cells=1), 200, draws=10)
+    assert found["false: seeds and images (the model with images)"].percent <= 5
+
+
 def test_the_command_prints_a_column_for_each_number_of_seeds(capsys):
     main(["--tables", "1", "--seeds", "3", "4"])
     lines = capsys.readouterr().out.splitlines()

@@ -94,19 +94,22 @@ def test_the_images_part_leaves_out_what_seeds_make_of_single_images():
     expected = (seeds * by_image.var(ddof=1) - cross) / seeds / images
     keys = list(runs)
     between = np.cov(np.stack([100.0 * run.correct for run in runs.values()])) / images
-    covariance = over_seeds(between, keys, points)
+    covariance, these = over_seeds(between, keys, points)
     part = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     assert part == pytest.approx(expected, rel=0.05)
     assert part < 0.9 * by_image.var(ddof=1) / images
+    own = these[0, 0] + these[1, 1] - 2 * these[0, 1]
+    assert own == pytest.approx(by_image.var(ddof=1) / images)
 
 
 def test_test_sets_of_other_data_have_nothing_in_common():
     fer = image_draws(runs_of(cells=("fer",)), Accuracy(), draws=300)
     cifar = image_draws(runs_of(cells=("cifar",)), Accuracy(), draws=300)  # by chance of the seed, the same draws
     points = [("a", "fer"), ("b", "cifar"), ("b", "fer")]
-    part = images_part(points, [fer, cifar])
-    assert part[0, 1] == part[1, 2] == 0
-    assert part[np.ix_([0, 2], [0, 2])] == pytest.approx(fer.covariance([points[0], points[2]]))
+    parts = images_part(points, [fer, cifar])
+    for part, own in zip(parts, fer.covariance([points[0], points[2]]), strict=True):
+        assert part[0, 1] == part[1, 2] == 0
+        assert part[np.ix_([0, 2], [0, 2])] == pytest.approx(own)
     with pytest.raises(UserError, match="no predictions of 'b' in cell 'cifar'"):
         images_part(points, [fer])
 
@@ -115,7 +118,8 @@ def test_a_single_seed_has_the_images_part_of_its_run():
     runs = runs_of(seeds=1)
     draws = image_draws(runs, Accuracy(), draws=500)
     own = float((draws.values["a", "c", 0] ** 2).mean())
-    assert draws.covariance([("a", "c")])[0, 0] == pytest.approx(own)
+    over_seeds, of_these = draws.covariance([("a", "c")])
+    assert over_seeds[0, 0] == of_these[0, 0] == pytest.approx(own)
 
 
 @pytest.mark.parametrize("seeds", [3, 8])
@@ -123,11 +127,27 @@ def test_the_interval_is_that_of_the_model_with_images(seeds):
     runs = runs_of(seeds=seeds, arms=("a", "b", "d"))
     model, draws = fitted(runs), image_draws(runs, Accuracy())
     low, high = interval(model, draws, difference("a", "b", "c"))
-    effect = model.with_images(draws.covariance(model.points)).difference("a", "b", "c")
+    effect = model.with_images(*draws.covariance(model.points)).difference("a", "b", "c")
     alone = model.difference("a", "b", "c")
     assert (low, high) == pytest.approx((effect.low, effect.high), abs=0.08 * (effect.high - effect.low))
     assert high - low > alone.high - alone.low
     assert interval(model, draws, difference("a", "b", "c")) == (low, high)
+
+
+def test_seeds_that_agree_by_chance_leave_what_seeds_make_of_single_images():
+    """Two seeds of two arms: their differences may agree to a hundredth of a point. Those of other images would not."""
+    runs = runs_of(seeds=2)
+    values = {key: 70.0 + (key[0] == "a") + 0.001 * (key == ("a", "c", 1)) for key in runs}
+    model = fit([Observed(*key, value) for key, value in values.items()], equal=True)
+    covariance, these = image_draws(runs, Accuracy()).covariance(model.points)
+    gap = 100.0 * np.mean([runs["a", "c", s].correct * 1.0 - runs["b", "c", s].correct for s in range(2)], axis=0)
+    trusting, whole = (model.with_images(covariance, *one).difference("a", "b", "c") for one in ((), (these,)))
+    assert whole.error == pytest.approx(gap.std() / 600**0.5, rel=0.05)
+    assert 1 <= whole.freedom < 2  # however little the seeds differ
+    assert whole.high - whole.low > 5 * (trusting.high - trusting.low)
+    vectors = np.array([[1.0, -1.0], [1.0, 0.0]])
+    errors = [model.with_images(covariance, these).error(one)[0] for one in vectors]
+    assert np.sqrt(np.diag(model.with_images(covariance, these).covariance(vectors))) == pytest.approx(errors)
 
 
 def test_no_interval_without_repeated_seeds():
