@@ -137,13 +137,13 @@ class Model:
         parts = vector @ self._shares @ vector  # [K]
         between_seeds = float(parts @ np.array(list(self.components.values())))
         scatter = float(parts @ self._spread @ parts)
-        of_images = float(vector @ self._images @ vector) if images and self._images is not None else 0.0
-        if images and self._these_runs is not None:
+        of_images = float(vector @ self._images @ vector) if self._images is not None else 0.0
+        if self._these_runs is not None:
             least = float(vector @ self._these_runs @ vector) - of_images
             if 0 < between_seeds < least:  # with the same degrees of freedom
                 scatter *= (least / between_seeds) ** 2
             between_seeds = max(between_seeds, least)
-        total = max(between_seeds, 0.0) + of_images
+        total = max(between_seeds, 0.0) + (of_images if images else 0.0)
         # Thousands of test images know their own variance well: only that between seeds is uncertain.
         return sqrt(max(total, 0.0)), inf if between_seeds <= 0 or scatter <= 0 else 2 * total**2 / scatter
 

@@ -146,6 +146,9 @@ def test_seeds_that_agree_by_chance_leave_what_seeds_make_of_single_images():
     assert 1 <= whole.freedom < 2  # however little the seeds differ
     assert whole.high - whole.low > 5 * (trusting.high - trusting.low)
     vectors = np.array([[1.0, -1.0], [1.0, 0.0]])
+    of_seeds = model.with_images(covariance, these).difference("a", "b", "c", images=False)
+    assert 0.5 < of_seeds.error / whole.error < 1
+    assert of_seeds.freedom == pytest.approx(1)
     errors = [model.with_images(covariance, these).error(one)[0] for one in vectors]
     assert np.sqrt(np.diag(model.with_images(covariance, these).covariance(vectors))) == pytest.approx(errors)
 
