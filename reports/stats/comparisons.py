@@ -73,6 +73,8 @@ def _group(
 ) -> list[Finding]:
     """Comparisons of one measure: one model, and intervals that hold for all of them together."""
     cells = [cell for cell in cells if any(_reads(one, cell) for one in members)]
+    compared = {cell.dataset for cell in cells if any(_compares(one, cell, values) for one in members)}
+    cells = [cell for cell in cells if cell.dataset in compared]  # seeds vary by another amount on other data
     runs = _runs(members, a, b, values, cells)
     if not runs:
         return []
@@ -160,6 +162,10 @@ def _reads(one: Comparison, cell: Condition) -> bool:
     """Whether a comparison is of a cell, or may subtract what it has there."""
     subtracted = one.less is not None and one.less[0] in ("", cell.dataset) and one.less[1] in ("", cell.level)
     return subtracted or within(one, cell)
+
+
+def _compares(one: Comparison, cell: Condition, values: Values) -> bool:
+    return _reads(one, cell) and all(values.runs(side.arm, cell) for side in one.sides)
 
 
 def _signs(one: Comparison, cell: Condition) -> dict[Point, float]:

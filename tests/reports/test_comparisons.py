@@ -42,3 +42,14 @@ def test_a_comparison_of_clean_runs_leaves_noisy_ones_out_of_its_variance(tmp_pa
             write(tmp_path, method, "fer2013", noise, seed, metrics={"last": last}, recipe=OWN)
         found.append(told(tmp_path, 7)["0"].ruling)
     assert found[0] == found[1]
+
+
+def test_data_on_which_nothing_is_compared_has_no_part_in_the_variance(tmp_path: Path) -> None:
+    draw, found = np.random.default_rng(0), []
+    for dataset, arms, spread in (("fer2013", ({}, RUL), 0.002), ("cifar10", ({},), 0.05)):
+        for overrides, noise, seed in product(arms, (0.1, 0.3), range(3)):
+            last = last_metrics(0.6 + spread * draw.normal())
+            write(tmp_path, "rul", dataset, noise, seed, overrides=overrides, metrics={"last": last}, recipe=OWN)
+        found.append(told(tmp_path, 14))
+    assert found[0]["10"].ruling is not None and found[0]["10"].comparison.b is not None
+    assert found[0] == found[1]
