@@ -19,7 +19,8 @@ HOW = (
     "Every number is of the last epoch and is read from the stored records; none is chosen on the test set. A "
     "comparison is made in the cell (data set, noise) where it was measured; cells are never averaged.",
     "One model for all cells of a comparison: method in cell, with the seed at random, one variance for all unless "
-    "they differ. Runs of one seed share their flipped labels within a cell, and their first weights within a method. "
+    "they differ, no smaller than what seeds make of single images. Runs of one seed share their flipped labels within "
+    "a cell, and their first weights within a method. "
     "Intervals are 95 %, over seeds and test images; only those of the share of pairs (17) and of training labels (13, "
     "14) are over seeds alone. They hold for all comparisons of one measure in a claim together.",
     f"Margin: {MARGIN:g} point. supported, opposed: the interval excludes zero; equivalent: it lies within the margin; "

@@ -15,7 +15,8 @@ t instead, with the error and the degrees of freedom of the table's model. `pyth
 The parts are those of the multi-reader multi-case design (readers = seeds, cases = images; Obuchowski & Rockette 1995,
 Hillis 2007). A run differs from another of the same arm also by what its seed makes of single images. The variance
 between seeds has that in it already; counted again with the images it would make intervals too wide. So the
-images' part is the covariance between runs of *different* seeds, which is free of it.
+images' part is the covariance between runs of *different* seeds, which is free of it. What these runs have beyond that
+is what seeds make of single images, the least that the variance between seeds can be (`Model.with_images`).
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class ImageDraws:
     values: Mapping[RunKey, np.ndarray]
 
     def covariance(self, points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
-        """What the images add to the covariance of the means of these arms and cells: [P, P]. See `over_seeds`."""
+        """Covariance over images of the means of these arms and cells, [P, P] each; see `over_seeds`."""
         keys = [key for key in self.values if key[:2] in set(points)]
         draws = np.stack([self.values[key] for key in keys]) if keys else np.zeros((0, 1))  # [R, B]
         with one_thread():
@@ -65,7 +66,7 @@ class ImageDraws:
 
 
 def images_part(points: Sequence[Point], sets: Sequence[ImageDraws]) -> tuple[np.ndarray, np.ndarray]:
-    """`ImageDraws.covariance` [P, P] of a table over several test sets, which have nothing to do with each other.
+    """`ImageDraws.covariance` [P, P] each, of a table over several test sets, which have nothing to do with each other.
 
     Raises UserError for a point that is in none of them.
     """
