@@ -54,11 +54,14 @@ def _jpeg(images: Tensor, value: float, generator: Generator) -> Tensor:
     return torch.from_numpy(np.stack(worse)).permute(0, 3, 1, 2).to(images.device)
 
 
+# The values of CIFAR-10-C; its blur is in pixels of an image of 32.
 CORRUPTIONS = {
-    "noise": Corruption("standard deviation, of the full range", (0.04, 0.06, 0.08, 0.12, 0.16), _noise),
-    "blur": Corruption("standard deviation, of the image's side", (0.01, 0.015, 0.02, 0.03, 0.04), _blur),
+    "noise": Corruption("standard deviation, of the full range", (0.04, 0.06, 0.08, 0.09, 0.10), _noise),
+    "blur": Corruption(
+        "standard deviation, of the image's side", (0.4 / 32, 0.6 / 32, 0.7 / 32, 0.8 / 32, 1 / 32), _blur
+    ),
     "contrast": Corruption("contrast that is left", (0.75, 0.5, 0.4, 0.3, 0.15), _contrast),
-    "jpeg": Corruption("JPEG quality", (25, 18, 15, 10, 7), _jpeg),
+    "jpeg": Corruption("JPEG quality", (80, 65, 58, 50, 40), _jpeg),
 }
 
 

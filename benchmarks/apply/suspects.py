@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.metrics.calibration import softmax
-from benchmarks.metrics.ranking import auroc
+from benchmarks.metrics.ranking import auroc, precision_among
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.arrays import check, read_arrays
 from benchmarks.store.run_folder import RunFolder
@@ -91,15 +91,8 @@ def quality(name: str, score: np.ndarray, wrong: np.ndarray) -> dict[str, Any]:
     """
     row: dict[str, Any] = {"score": name, "auroc": auroc(score, wrong)}
     for percent in TOP_PERCENT:
-        row[f"precision_at_{percent}"] = precision_at(score, wrong, max(1, round(percent / 100 * len(score))))
+        row[f"precision_at_{percent}"] = precision_among(score, wrong, max(percent / 100, 1 / len(score)))
     return row
-
-
-def precision_at(score: np.ndarray, wrong: np.ndarray, count: int) -> float:
-    """Share of wrong ones among the `count` of [N] with the highest score; ties in expectation."""
-    limit = np.sort(score)[-count]
-    above, at = score > limit, score == limit
-    return float((wrong[above].sum() + (count - above.sum()) * wrong[at].mean()) / count)
 
 
 def folded(specs: Sequence[RunSpec], count: int) -> list[RunSpec]:

@@ -1,4 +1,4 @@
-"""Recipes: how a data set is trained on, as data (`benchmarks/recipes/*.toml`), validated on the way in."""
+"""Recipes: how a data set is trained on, as data (`benchmarks/plan/recipes/*.toml`), validated on the way in."""
 
 from __future__ import annotations
 

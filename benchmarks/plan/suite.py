@@ -1,4 +1,4 @@
-"""Suites: which runs a table needs, as data (`benchmarks/suites/*.toml`). Torch-free: the reports read them too."""
+"""Suites: which runs a table needs, as data (`benchmarks/plan/suites/*.toml`). Torch-free: reports read them too."""
 
 from __future__ import annotations
 

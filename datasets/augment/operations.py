@@ -1,13 +1,13 @@
 """The random operations that a recipe can name, as typed data without torch: what they do is in `apply.py`.
 
-Adding one: a class here, its name in `Operation`, and its function in `apply.py`.
+Adding one: a class here, its name in `_Any`, and its function in `apply.py`.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -135,17 +135,10 @@ def _in_order(operations: tuple[Spec, ...]) -> tuple[Spec, ...]:
     return operations
 
 
-Operation = Annotated[
-    Flip | Crop | FlipOrNoise | GaussianNoise | Erase | Cutout | ResizedCrop, Field(discriminator="op")
-]
+_Any = Flip | Crop | FlipOrNoise | GaussianNoise | Erase | Cutout | ResizedCrop
+Operation = Annotated[_Any, Field(discriminator="op")]
 Operations = Annotated[tuple[Operation, ...], AfterValidator(_in_order)]
-_KINDS: dict[str, type[Spec]] = {
-    "flip": Flip,
-    "crop": Crop,
-    "flip_or_noise": FlipOrNoise,
-    "erase": Erase,
-    "resized_crop": ResizedCrop,
-}
+_KINDS: dict[str, type[Spec]] = {get_args(kind.model_fields["op"].annotation)[0]: kind for kind in get_args(_Any)}
 _ADAPTER: TypeAdapter[tuple[Operation, ...]] = TypeAdapter(Operations)
 
 

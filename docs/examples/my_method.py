@@ -32,5 +32,5 @@ class Smoothing(methods.Method):
 
     def predict(self, images):
         features = self.backbone(images).mean(dim=(2, 3))
-        logits = self.classifier(features)
+        logits = self.classifier(features).float()  # in half precision an entropy has few values, and many ties
         return methods.Prediction(logits, torch.distributions.Categorical(logits=logits).entropy(), features)

@@ -25,7 +25,7 @@ from methods.core.convolution import speed_up
 class _RunningStatisticsForOne:
     """Batch normalisation over one value per channel has no variance; torch raises. Use the running statistics instead.
 
-    It concerns the last batch of an epoch when it holds a single sample.
+    It concerns training loops of one's own: the engine leaves a last batch of one sample out.
     """
 
     def forward(self: nn.modules.batchnorm._BatchNorm, x: Tensor) -> Tensor:  # type: ignore[misc]

@@ -102,4 +102,4 @@ def _draw(axis: Axes, place: float, one: Finding) -> None:
         axis.plot([effect.low, effect.high], [place, place], color=color, linewidth=1.2)
     axis.plot(one.estimate, place, marker="o", color=color, markersize=3)
     if one.paper is not None:
-        axis.plot(one.paper, place, marker="D", markerfacecolor="white", color="black", markersize=3)
+        axis.plot(one.paper.estimate, place, marker="D", markerfacecolor="white", color="black", markersize=3)

@@ -26,7 +26,7 @@ ROWS: Mapping[str, Mapping[str, str]] = {
     "table1": {"baseline": "baseline", "scn": "scn", "dul": "dul", RELABELS: "rul"},
     "table2": {name: name for name in ("scn", "conf", "dul", "rul")},
     "table5": {
-        **{f"mix_output ({space})": "mix_output" for space in ("logits", "probabilities")},
+        "mix_output (logits)": "mix_output",  # "mix the logits"; of probabilities the paper has no number
         **{name: name for name in ("loss_attention", "rul", "dul", "dul_rul")},
     },
     "table6": {name: name for name in ("scn", "conf", "dul", "rul")},

@@ -19,6 +19,11 @@ class PaperNumber:
     sd: float | None = None
     runs: int = 3
 
+    @property
+    def error(self) -> float:
+        """The mean's standard error; 0, the number as it stands, where the paper gives no deviation."""
+        return 0.0 if self.sd is None else self.sd / self.runs**0.5
+
 
 @cache
 def contents() -> dict[str, Any]:
@@ -28,7 +33,7 @@ def contents() -> dict[str, Any]:
 
 @cache
 def values(table: str) -> dict[tuple[str, str, int], PaperNumber]:
-    """(data set, row, condition) -> Published. Condition: the noise (Table 1) or the rejection rate, in per cent."""
+    """(data set, row, condition) -> PaperNumber. Condition: the noise (Table 1) or the rejection rate, in per cent."""
     readers = {"table1": _noise, "table2": _rejection, "table3": _plain, "table4": _plain, "table5": _ablation}
     return readers.get(table, _rejection)(table)
 

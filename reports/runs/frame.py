@@ -46,7 +46,7 @@ _LABELS = (
     "run_id", "folder", "dataset", "method", "settings", "overrides", "config", "config_key", "noise", "noise_kind",
     "noise_realised", "seed", "protocol", "recipe", "recipe_key", "epochs", "backbone", "protocols", "pretrained",
     "image_size", "weights", "commit", "dirty", "processor", "data_notes", "method_note", "class_names", "device",
-    "finished", "resolved", "released", "parameters", "threads",
+    "finished", "resolved", "released", "parameters", "threads", "precision",
 )  # fmt: skip
 
 
@@ -147,6 +147,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "processor": provenance.get("processor"),
         "device": _device(provenance),
         "threads": provenance.get("threads"),
+        "precision": provenance.get("precision"),
         "data_notes": data_notes(provenance),
         "method_note": str(provenance.get("method_note") or ""),
         "class_names": tuple((provenance.get("data") or {}).get("classes") or ()),

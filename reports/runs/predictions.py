@@ -33,7 +33,7 @@ def shared_file(root: Path, digest: str) -> Path:
 
 
 def read_predictions(folder: Path) -> Arrays:
-    """The arrays of a run's `predictions.npz` (`benchmarks.train.run` names them), as a run writes them.
+    """The arrays of a run's `predictions.npz` (`benchmarks.train.results` names them), as a run writes them.
 
     Raises Unreadable with the reason, also where its record tells another result, FileNotFoundError without predictions
     or record.

@@ -39,7 +39,7 @@ class Finding:
     outcome: Told
     estimate: float
     ruling: Ruling | None = None
-    paper: float | None = None
+    paper: Effect | None = None
     reproduced: Equivalence | None = None
     agree: float | None = None
 
@@ -73,7 +73,7 @@ def _group(
 ) -> list[Finding]:
     """Comparisons of one measure: one model, and intervals that hold for all of them together."""
     cells = [cell for cell in cells if any(_reads(one, cell) for one in members)]
-    compared = {cell.dataset for cell in cells if any(_compares(one, cell, values) for one in members)}
+    compared = {dataset for one in members for dataset in _compared(one, cells, values)}
     cells = [cell for cell in cells if cell.dataset in compared]  # seeds vary by another amount on other data
     runs = _runs(members, a, b, values, cells)
     if not runs:
@@ -103,7 +103,8 @@ def _group(
         ruling = rule(effects.get(place, Effect(finding.estimate)), finding.runs, sign=finding.comparison.sign)
         same = None
         if finding.paper is not None and finding.runs > 1 and values.tiers[finding.cell.dataset] == "reproduction":
-            same = equivalence(model.effect(family[place], images=False), finding.paper)
+            mine = model.effect(family[place], images=False)
+            same = equivalence(mine, finding.paper.estimate, published_error=finding.paper.error or 0.0)
         alike = [other.cell for other in found if other.comparison == finding.comparison and other.runs > 1]
         agree = _agree(finding.comparison, model, alike) if finding.runs > 1 else None
         told = ruling.outcome if finding.runs > 1 else "one seed"
@@ -164,8 +165,13 @@ def _reads(one: Comparison, cell: Condition) -> bool:
     return subtracted or within(one, cell)
 
 
-def _compares(one: Comparison, cell: Condition, values: Values) -> bool:
-    return _reads(one, cell) and all(values.runs(side.arm, cell) for side in one.sides)
+def _compared(one: Comparison, cells: Sequence[Condition], values: Values) -> set[str]:
+    """The data sets that a comparison can be made on: each side has runs there, a trend's under two shares of noise."""
+    shares: dict[str, set[float]] = {}
+    for cell in cells:
+        if _reads(one, cell) and all(values.runs(side.arm, cell) for side in one.sides):
+            shares.setdefault(cell.dataset, set()).add(cell.share)
+    return {dataset for dataset, found in shares.items() if one.kind != "trend" or len(found) > 1}
 
 
 def _signs(one: Comparison, cell: Condition) -> dict[Point, float]:

@@ -60,20 +60,6 @@ def difference(a: str, b: str, cell: Hashable) -> dict[Point, float]:
     return {(a, cell): 1.0, (b, cell): -1.0}
 
 
-def trend(a: str, b: str, at: Mapping[Hashable, float]) -> dict[Point, float]:
-    """The weights of the slope of a minus b over cells, e.g. over their noise: a unit of `at`.
-
-    Raises UserError unless there are two different places.
-    """
-    if len({*at.values()}) < 2:
-        raise UserError(f"no trend of {a!r} minus {b!r}: it takes two cells apart from each other")
-    return {
-        point: share * sign
-        for cell, share in zip(at, slope(list(at.values())), strict=True)
-        for point, sign in difference(a, b, cell).items()
-    }
-
-
 def slope(places: Sequence[float]) -> list[float]:
     """The weights of the least-squares slope over these places, two of which differ."""
     away = np.asarray(places, dtype=np.float64) - np.mean(places)

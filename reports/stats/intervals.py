@@ -27,7 +27,7 @@ from reports.stats.model import Model
 
 Pair = tuple[str, str]
 POINTS = 2**15
-_DIMENSIONS = 64  # enough for 8 arms in 8 cells as one family
+_DIMENSIONS = 64  # for families of up to 63 comparisons of one rank; a larger one takes as many as it needs
 _RARE = 100  # below so many of the points a tail is not known well
 
 
@@ -121,7 +121,7 @@ def _chi(freedom: float) -> np.ndarray:
 @lru_cache(maxsize=32)
 def _normal(dimensions: int) -> np.ndarray:
     """[POINTS, 1 + dimensions] standard normal: the first column for chi, the others for t's numerators."""
-    uniform = scipy.stats.qmc.Sobol(_DIMENSIONS, seed=0).random(POINTS)[:, : 1 + dimensions]
+    uniform = scipy.stats.qmc.Sobol(max(_DIMENSIONS, 1 + dimensions), seed=0).random(POINTS)[:, : 1 + dimensions]
     return scipy.special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)).astype(np.float64)
 
 

@@ -69,19 +69,6 @@ class Model:
     _images: np.ndarray | None = field(default=None, repr=False)  # [P, P], see `with_images`
     _these_runs: np.ndarray | None = field(default=None, repr=False)  # [P, P], likewise
 
-    @property
-    def deviation(self) -> float | None:
-        """Standard deviation between seeds of an arm's value within a cell, without what is common to all arms.
-
-        Where variances are unequal, the root of their mean.
-        """
-        if self._spread is None:
-            return None
-        named = {name: value for name, value in self.components.items() if name not in ("seed", "cell:seed")}
-        separate = sum(name.startswith("rest") for name in named)
-        common = named.pop("arm:seed", 0.0)
-        return sqrt(max(0.0, common + sum(named.values()) / separate))
-
     def with_images(self, covariance: np.ndarray, of_these_runs: np.ndarray | None = None) -> Model:
         """The model with the chance of the test images added: [P, P] each, from `bootstrap.images_part`.
 

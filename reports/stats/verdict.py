@@ -46,8 +46,7 @@ def verdict(measured: Effect, runs: int, published: PaperNumber, margin: float =
     """
     if measured.error is None or runs < 2:
         return "one seed"
-    error = 0.0 if published.sd is None else published.sd / published.runs**0.5
-    found = equivalence(measured, published.mean, published_error=error, margin=margin)
+    found = equivalence(measured, published.mean, published_error=published.error, margin=margin)
     return _WORDS.get(found.outcome) or ("above" if found.difference > 0 else "below")
 
 

@@ -128,9 +128,17 @@ def evidence(runs: pd.DataFrame) -> Iterator[str]:
 def _made(runs: pd.DataFrame) -> str:
     hardware = _distinct(runs["processor"]) + [name for name in _distinct(runs["device"]) if name != "cpu"]
     commits = [commit[:10] for commit in _distinct(runs["commit"])]
-    text = f"Hardware: {', '.join(hardware) or 'not recorded'}. Code: {', '.join(commits) or 'no commit recorded'}"
+    text = f"Hardware: {', '.join(hardware) or 'not recorded'}. {_precision(runs['precision'])}"
+    text += f"Code: {', '.join(commits) or 'no commit recorded'}"
     dirty = sum(value is True for value in runs["dirty"])
     return text + (f"; {dirty} of {len(runs)} runs with uncommitted changes." if dirty else ".")
+
+
+def _precision(used: pd.Series) -> str:
+    """What the runs computed in: a GPU's default is another than a processor's, and neither is part of a run's id."""
+    counts = used.dropna().value_counts(sort=False).sort_index()
+    named = counts.index if len(counts) == 1 else (f"{name} ({count} runs)" for name, count in counts.items())
+    return f"Precision: {', '.join(named)}. " if len(counts) else ""
 
 
 def of_the_data(runs: pd.DataFrame) -> Iterator[str]:

@@ -76,7 +76,7 @@ def finding_rows(findings: Sequence[Finding], recipe: str) -> list[tuple[str, ..
 
 
 def _paper(one: Finding) -> str:
-    return "–" if one.paper is None else signed(one.paper, one.digits)
+    return "–" if one.paper is None else signed(one.paper.estimate, one.digits)
 
 
 def effect_text(one: Finding) -> str:
@@ -136,11 +136,11 @@ def _by_quantity(found: Iterable[tuple[Comparison, T]], text: Callable[[list[T]]
 
 def paper_range(claim: Claim, findings: Sequence[Finding] = ()) -> str:
     """What the paper has for a claim's comparisons: in the cells measured, or in all of its own."""
-    found = [(one.comparison, one.paper) for one in findings if one.paper is not None]
+    found = [(one.comparison, one.paper.estimate) for one in findings if one.paper is not None]
     if not found:
         cells = [Condition(name, 0.0, level) for name, levels in claim.grid.items() for level in levels]
         found = [
-            (one, value)
+            (one, value.estimate)
             for one in claim.comparisons
             for cell in cells
             if (not one.datasets or cell.dataset in one.datasets) and (not one.levels or cell.level in one.levels)

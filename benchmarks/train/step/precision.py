@@ -48,7 +48,7 @@ class Precision:
         wanted: str = recipe.precision
         gpu = device.type == "cuda"
         if wanted == "auto":
-            wanted = "float32" if not gpu else "bfloat16" if torch.cuda.is_bf16_supported(False) else "float16"
+            wanted = "float32" if not gpu else "bfloat16" if _gpu_has_bfloat16(device) else "float16"
         elif wanted == "tf32" and not (gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
             wanted = _instead(wanted, f"{device} has no such products")
         elif wanted == "bfloat16" and not gpu and not _cpu_has_bfloat16():
@@ -80,6 +80,11 @@ class Precision:
 def _instead(wanted: str, reason: str) -> str:
     log.warning("precision %s: %s; float32 is used", wanted, reason)
     return "float32"
+
+
+def _gpu_has_bfloat16(device: torch.device) -> bool:
+    with torch.cuda.device(device):  # the question is answered for the current device
+        return torch.cuda.is_bf16_supported(False)
 
 
 def _cpu_has_bfloat16() -> bool:

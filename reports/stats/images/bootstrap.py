@@ -4,7 +4,7 @@ Images are resampled by the bootstrap: one multinomial weight an image, the same
 difference is paired by image); draw k of every run is its value on the same resampled test set. From them follow
 
 - `images_part`: what the images add to the covariance of the means, for `Model.with_images`;
-- `interval`: the hierarchical interval of a comparison, over seeds and images.
+- `interval`: the hierarchical interval of one comparison, over seeds and images, which the simulation compares with.
 
 Seeds are *not* resampled with replacement. Of three seeds that gives ten samples; their variance is (n - 1) / n = 2/3
 of what it should be, and its tails are the normal's instead of t's: alone it makes 23 % false findings instead of 5 %.

@@ -22,8 +22,8 @@ from tests.benchmarks.apply.conftest import run_of, save
 @pytest.mark.parametrize("name", CORRUPTIONS)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_each_strength_changes_the_images_more_and_is_drawn_from_its_seed(name, channels):
-    one = np.random.default_rng(0).integers(60, 200, (4, channels, 6, 6), dtype=np.uint8)
-    images = torch.from_numpy(one).repeat_interleave(8, dim=2).repeat_interleave(8, dim=3)
+    one = np.random.default_rng(0).integers(60, 200, (4, channels, 7, 7), dtype=np.uint8)
+    images = torch.from_numpy(one).repeat_interleave(5, dim=2).repeat_interleave(5, dim=3)  # across JPEG's blocks of 8
     changes = []
     for value in CORRUPTIONS[name].values:
         worse = CORRUPTIONS[name].apply(images, value, torch.Generator().manual_seed(1))

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.apply import picture
-from benchmarks.apply.suspects import Suspects, cleanlab_issues, collect, folded, precision_at
+from benchmarks.apply.suspects import Suspects, cleanlab_issues, collect, folded, quality
 from benchmarks.cli.verbs.suspects import folder_of, known_wrong
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
@@ -124,9 +124,10 @@ def test_scores_are_what_they_say():
 
 def test_precision_counts_ties_in_expectation():
     score, wrong = np.array([3.0, 2.0, 2.0, 2.0, 1.0]), np.array([True, True, False, False, True])
-    assert precision_at(score, wrong, 1) == 1
-    assert precision_at(score, wrong, 2) == pytest.approx((1 + 1 / 3) / 2)
-    assert precision_at(np.zeros(5), wrong, 2) == pytest.approx(wrong.mean())
+    found = quality("own", score, wrong)
+    assert found["precision_at_10"] == found["precision_at_20"] == 1  # of five images at least one is looked at
+    assert found["precision_at_30"] == pytest.approx((1 + 1 / 3) / 2)
+    assert quality("own", np.zeros(5), wrong)["precision_at_30"] == pytest.approx(wrong.mean())
 
 
 def test_cleanlab_agrees():

@@ -75,6 +75,14 @@ def test_a_family_over_cells_is_wider_than_a_column_and_narrower_than_bonferroni
     assert simultaneous(model, everything)[0].critical < bonferroni
 
 
+@pytest.mark.parametrize("comparisons", [63, 64, 100])
+def test_a_family_may_be_of_any_size(comparisons):
+    largest = largest_t(np.eye(comparisons), 20.0)
+    expected = stats.t.ppf((1 + 0.95 ** (1 / comparisons)) / 2, 20)  # if their errors were independent, too
+    assert np.quantile(largest, 0.95) == pytest.approx(expected, rel=0.03)
+    assert np.quantile(largest, 0.95) < expected
+
+
 def test_far_apart_arms_have_the_small_p_of_bonferroni_not_zero():
     _, model = one_way([4, 4, 4], step=20)
     for pair, effect in tukey(model, "c").items():
