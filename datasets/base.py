@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from common.text import printable
 from datasets.errors import ContractError, DataError
 from datasets.file_lists import Listing
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "test", "validation")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_ARGUMENT = 100  # bytes of an argument that a run's identity holds as it is: runs' folders are named by it
 _HASH_CHUNK = 1 << 26  # bytes hashed at a time: a memory map larger than the memory is never held whole
 
 
@@ -35,6 +37,11 @@ def fingerprint_of(images: np.ndarray, labels: np.ndarray) -> str:
     for start in range(0, len(images), rows):
         digest.update(np.ascontiguousarray(images[start : start + rows], dtype=np.uint8).data)
     return digest.hexdigest()[:32]
+
+
+def named_by(name: str, digest: str) -> str:
+    """`NAME-<8 hex digits>`: how a run's identity names a user's own: printable, and not too long for a folder."""
+    return f"{printable(name).encode()[:150].decode(errors='ignore')}-{digest[:8]}"
 
 
 @dataclass(frozen=True)
@@ -130,8 +137,17 @@ class Dataset(ABC):
         """All splits; images square at `image_size` pixels, or of their own size for None. Raises DataError."""
 
     def identity(self) -> str:
-        """What a run's identity calls it: the name, never a path. Raises DataError where it cannot look."""
-        return self.name
+        """What a run's identity calls it: the name and what it takes, never a path. Raises DataError where it cannot
+        look."""
+        if not self.argument:
+            return self.name
+        fits = self.argument.isprintable() and "/" not in self.argument and len(self.argument.encode()) <= _ARGUMENT
+        digest = hashlib.sha256(self.argument.encode(errors="surrogateescape")).hexdigest()
+        return f"{self.name}:{self.argument if fits else named_by(Path(self.argument).name, digest)}"
+
+    def absolute(self) -> str:
+        """Its name as it may be typed from any working folder: a path in it is absolute."""
+        return f"{self.name}:{self.argument}" if self.argument else self.name
 
     def download(self) -> None:
         """Fetch it into `folder`, verified. Raises DataError where only the user may (an account, an agreement)."""

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets.base import Splits
-from datasets.cache.digests import key_of, listing_digest
 from datasets.cache.store import cached_in
 from datasets.errors import DataError
-from datasets.file_lists import Files, Listing
+from datasets.file_lists import Files, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import class_folders
+from datasets.images.listing import class_folders, split_folders
 
 if TYPE_CHECKING:
     import numpy as np
 
 _BATCHES = "cifar-10-batches-py"
+_SPLITS = ("train", "test")
 _HUMAN = "CIFAR-10_human.pt"
 _SOFT = "cifar10h-probs.npy"
 _HUMAN_NAMES = {
@@ -52,7 +52,10 @@ class CIFAR10(FileDataset):
 
     def recognises(self, base: Path) -> bool:
         """Batches or class folders."""
-        return (base / _BATCHES).is_dir() or all((base / split / "airplane").is_dir() for split in ("train", "test"))
+        if (base / _BATCHES).is_dir():
+            return True
+        folders = split_folders(base, _SPLITS)
+        return len(folders) == len(_SPLITS) and all((path / "airplane").is_dir() for path in folders.values())
 
     def download(self) -> None:
         """By torchvision, which verifies it; 163 MiB."""
@@ -72,14 +75,17 @@ class CIFAR10(FileDataset):
         base = self._base()
         if not (base / _BATCHES).is_dir():
             return super().load(image_size)
-        key = key_of(self.cache_version, self.name, listing_digest(self.folder), image_size)
-        return cached_in(self.name, key, self.root, lambda _: self._from_batches(base, image_size))
+        return cached_in(
+            self.name, self.cache_key(image_size), self.root, lambda _: self._from_batches(base, image_size)
+        )
 
     def read(self, base: Path) -> Listing:
         """Class folders, in the official order where their numbers give it."""
         codes = {name: code for code, name in enumerate(self.class_names)}
-        splits = {split: _in_order(class_folders(base / split, codes)) for split in ("train", "test")}
-        return Listing(splits, self.class_names)
+        skipped = Skipped()
+        folders = split_folders(base, _SPLITS)
+        splits = {split: _in_order(class_folders(folders[split], codes, skipped=skipped)) for split in _SPLITS}
+        return Listing(splits, self.class_names, skipped=skipped)
 
     def files(self) -> Listing | None:
         """Batches hold no files that could be broken one by one."""

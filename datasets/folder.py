@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from common.files import user_path
-from datasets.cache.digests import content_digest, named_by
-from datasets.cache.walk import is_folder, subfolders
+from datasets.base import named_by
+from datasets.cache.digests import content_digest
+from datasets.cache.walk import is_folder, leads_back, subfolders
 from datasets.errors import DataError
 from datasets.file_lists import Files, Listing, Skipped
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import class_folders, count_loose, split_folders, split_named
+from datasets.images.listing import (
+    class_folders,
+    count_loose,
+    images_below,
+    split_folders,
+    split_named,
+    split_said,
+)
 
 TEST_SHARE = 0.2
 SPLIT_SEED = 0
@@ -20,10 +29,11 @@ class Folder(FileDataset):
     """Classes and image sizes as they are found in `train|test/<class>/`, or in `<class>/` alone.
 
     PATH is absolute, or below the working folder or the data folder. Splits are folders named as people name them
-    (`split_named`: Train, Testing, test_set, val ...) with class folders in them. A validation split beside a test
-    split is that, without one it is the test split. Without either, a fifth of the train images, class shares kept,
-    drawn once with seed 0, is the test split, and a note says so. Images are grey where all are, else colour; one that
-    is not square gives the largest square in its middle. Classes in the order of their names.
+    (`split_named`: Train, Testing, test_set, val ...) with class folders in them. What looks like splits of other names
+    is refused, never taken for classes; images in other folders beside them are counted. A validation split beside a
+    test split is that, without one it is the test split. Without either, a fifth of the train images, class shares
+    kept, drawn once with seed 0, is the test split, and a note says so. Images are grey where all are, else colour; one
+    that is not square gives the largest square in its middle. Classes in the order of their names.
     """
 
     name = "folder"
@@ -32,7 +42,8 @@ class Folder(FileDataset):
     source = "give your own: --datasets folder:PATH"
     layouts = "train/<class>/ and test/<class>/, or <class>/ alone"
     fit = "centre"
-    cache_version = 2  # since 2, dark colours of 16 bits are refused, and more is noted
+    # Since 2, dark colours of 16 bits are refused, and more is noted; since 3, PNGs with EXIF as text are turned.
+    cache_version = 3
 
     @property
     def folder(self) -> Path:
@@ -62,6 +73,10 @@ class Folder(FileDataset):
         splits, _, _ = self._splits(self._base(), Skipped())
         files = (file.path for part in splits.values() for file in part.files)
         return f"folder:{named_by(self.folder.resolve().name, content_digest(self.folder, files, self.root))}"
+
+    def absolute(self) -> str:
+        """With the PATH of the folder that is read."""
+        return f"{self.name}:{self.folder.resolve()}"
 
     def read(self, base: Path) -> Listing:
         """Every class folder of every split."""
@@ -102,6 +117,8 @@ class Folder(FileDataset):
         _refuse(train, names)
         if train == base:
             folders = {}
+        else:
+            _count_unused(base, {"train": train, **folders}, names, skipped)
         codes = {name: code for code, name in enumerate(names)}
         for path in folders.values():
             if strange := sorted(set(subfolders(path)) - set(names)):
@@ -126,17 +143,55 @@ def _refuse(folder: Path, names: list[str]) -> None:
     """Raise DataError where folders are no classes: those of a detection data set, or splits."""
     wanted = "wanted: train/<class>/ and test/<class>/, or <class>/ alone"
     lower = {name.casefold() for name in names}
-    if lower & {"images", "jpegimages"} and lower & {"labels", "annotations"}:
-        raise DataError(
-            f"{folder}: the folders {', '.join(names)[:80]} are a detection data set's (boxes in text files), no "
-            f"classes; {wanted}"
-        )
+    for beside, whose in (
+        ({"labels", "annotations"}, "detection data set's (boxes in text files)"),
+        ({"masks"}, "segmentation data set's (a mask for each image)"),
+    ):
+        if lower & {"images", "jpegimages"} and lower & beside:
+            raise DataError(f"{folder}: the folders {', '.join(names)[:80]} are a {whose}, no classes; {wanted}")
     splits = [name for name in names if split_named(name)]
     if len(splits) > 1 or splits == names != []:
         found = ", ".join(f"{name}/" for name in splits)
         raise DataError(
             f"{folder}: {found}: splits, but none of them is a train split with class folders in it; {wanted}"
         )
+    if unknown := _said_splits(folder, names):
+        found = ", ".join(f"{name}/" for name in unknown)
+        raise DataError(
+            f"{folder}: {found[:200]}: they look like splits: name them train/ and test/, or otherwise if they are "
+            f"classes; {wanted}"
+        )
+
+
+def _said_splits(folder: Path, names: list[str]) -> list[str]:
+    """The folders with a word for a split in their names, where these are splits and no classes.
+
+    At least half of all have one; and the words are of two splits (train_224/, test_224/), or one of these folders
+    holds the folders that another holds, too (train_224/ and query/, each with cat/ and dog/).
+    """
+    said = {name: split for name in names if (split := split_said(name))}
+    if 2 * len(said) < len(names):
+        return []
+    inside = {name: {*subfolders(folder / name)} for name in names}
+    alike = any(len(inside[one] & inside[other]) > 1 for one in said for other in names if other not in said)
+    return list(said) if alike or len({*said.values()}) > 1 else []
+
+
+def _count_unused(base: Path, used: dict[str, Path], names: list[str], skipped: Skipped) -> None:
+    """Count the images in folders beside the splits. Raises DataError where one of them may be the test split."""
+    linked = [Path(os.path.realpath(path / name)) for path in used.values() for name in subfolders(path)]
+    others = [base / name for name in subfolders(base) if split_named(name) is None]
+    # Splits may be folders of links into one that lies beside them: its images are used.
+    others = [path for path in others if not any(leads_back(link, Path(os.path.realpath(path))) for link in linked)]
+    alike = [path.name for path in others if len({*subfolders(path)} & {*names}) > 1]
+    if "test" not in used and (unknown := [name for name in alike if split_said(name) or "validation" not in used]):
+        raise DataError(
+            f"{base}: {unknown[0]}/ has classes of {used['train'].name}/, but is not named as a split is: name it "
+            f"test/ or val/, or move it elsewhere"
+        )
+    for path in others:
+        for image in images_below(path, base):
+            skipped.add("images in folders of no split", str(image.relative_to(base)))
 
 
 def _all_grey(paths: list[Path]) -> bool:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from common.files import atomic_write, user_path
-from common.text import printable
 from datasets.cache.walk import walk
 from datasets.errors import DataError
 
@@ -61,11 +60,6 @@ def writable(folders: list[Path]) -> Path:
     raise DataError(f"no cache folder can be written: not {places}; set {ENVIRONMENT} to a writable folder")
 
 
-def named_by(name: str, digest: str) -> str:
-    """`NAME-<8 hex digits>`: how a run's identity names a user's own: printable, and not too long for a folder."""
-    return f"{printable(name).encode()[:150].decode(errors='ignore')}-{digest[:8]}"
-
-
 def key_of(*parts: Any) -> str:
     """A key (16 hex digits) of values that JSON can hold: file digests, sizes, versions."""
     text = json.dumps([_FORMAT, *parts], sort_keys=True)
@@ -80,8 +74,9 @@ def file_digest(path: Path, root: Path) -> str:
 
 
 def listing_digest(base: Path) -> str:
-    """Digest of the names, sizes and times of all files below `base`: none is read to find them unchanged."""
-    digest = hashlib.sha256()
+    """Digest of the place of `base` and of the names, sizes and times of all files below it: none is read to find them
+    unchanged. Without the place, other images of equal names, sizes and times would pass for these."""
+    digest = hashlib.sha256(f"{base.resolve()}\n".encode(errors="surrogateescape"))
     for name, entry in walk(base, descending=True):
         stat = entry.stat()
         digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))

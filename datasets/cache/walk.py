@@ -43,10 +43,14 @@ def walk(
     """(name below `folder`, entry) of every regular file: a folder's files before those of the folders in it.
 
     Links are followed, but not to a folder of the tree at `root` (`folder` itself if None) or around it, which would be
-    met twice or for ever. `descending`: later folders first. Raises DataError for a folder that cannot be read.
+    met twice or for ever; where `folder` itself is such a link below `root`, it gives nothing. `descending`: later
+    folders first. Raises DataError for a folder that cannot be read.
     """
     skipped = skipped if skipped is not None else Skipped()
     tree = Path(os.path.realpath(root or folder))
+    if root is not None and _enters_again(folder, root, tree):
+        skipped.add("links back into the folder", str(folder.relative_to(root)))
+        return
     seen: set[tuple[int, int]] = set()
     pending = [""]
     while pending:
@@ -57,7 +61,7 @@ def walk(
             if is_litter(entry.name):
                 skipped.add("hidden or system files", name)
             elif entry.is_dir():
-                if entry.is_symlink() and _leads_back(Path(os.path.realpath(entry.path)), tree):
+                if entry.is_symlink() and leads_back(Path(os.path.realpath(entry.path)), tree):
                     skipped.add("links back into the folder", name)
                 elif _first_time(entry, seen):
                     folders.append(name)
@@ -86,6 +90,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def leads_back(target: Path, tree: Path) -> bool:
+    """Whether a link to `target` leads into the tree, or to a folder around it."""
+    return target.is_relative_to(tree) or tree.is_relative_to(target)
+
+
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
@@ -94,8 +103,12 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise DataError(f"{folder}: cannot be read ({error.strerror})") from None
 
 
-def _leads_back(target: Path, tree: Path) -> bool:
-    return target.is_relative_to(tree) or tree.is_relative_to(target)
+def _enters_again(folder: Path, root: Path, tree: Path) -> bool:
+    """Whether `folder` is a link below `root` to what is met without it."""
+    target = Path(os.path.realpath(folder))
+    if target == tree / folder.relative_to(root) or not leads_back(target, tree):
+        return False
+    return not (target.is_relative_to(tree) and any(map(is_litter, target.relative_to(tree).parts)))
 
 
 def _first_time(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> bool:

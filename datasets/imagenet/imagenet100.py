@@ -11,7 +11,7 @@ from datasets.errors import DataError
 from datasets.file_lists import Files, Listing, Skipped
 from datasets.imagenet.wnids import listed, validation
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import class_folders
+from datasets.images.listing import class_folders, split_folders
 
 _LISTS = ("imagenet100.txt", "imagenet100_classes.txt", "classes.txt", "class_list.txt", "IN100.txt", "Labels.json")
 CLASSES = 100
@@ -38,11 +38,13 @@ class ImageNet100(FileDataset):
 
     def recognises(self, base: Path) -> bool:
         """Folders train/ and val/, or Kaggle's parts."""
-        return bool(_parts(base, "train") and _parts(base, "val"))
+        parts = _parts(base)
+        return bool(parts["train"] and parts["validation"])
 
     def read(self, base: Path) -> Listing:
         """The listed classes' folders."""
-        there = {wnid for part in _parts(base, "train") for wnid in subfolders(part)}
+        parts = _parts(base)
+        there = {wnid for part in parts["train"] for wnid in subfolders(part)}
         table = next((base / name for name in _LISTS if (base / name).is_file()), None)
         if table is not None:
             wnids = listed(table)
@@ -56,18 +58,19 @@ class ImageNet100(FileDataset):
         codes = {wnid: code for code, wnid in enumerate(wnids)}
         skipped, train, test = Skipped(), Files(), Files()
         notes: tuple[str, ...] = ()
-        for part in _parts(base, "train"):
+        for part in parts["train"]:
             train.extend(class_folders(part, codes, skipped=skipped))
-        for part in _parts(base, "val"):
+        for part in parts["validation"]:
             found, missing = validation(self.name, base, part, codes, skipped, others=True)
             test.extend(found)
             notes += missing
         return Listing({"train": train, "test": test}, tuple(wnids), notes=notes, skipped=skipped)
 
 
-def _parts(base: Path, split: str) -> list[Path]:
-    return (
-        [base / split]
-        if (base / split).is_dir()
-        else sorted(path for path in base.glob(f"{split}.X*") if path.is_dir())
-    )
+def _parts(base: Path) -> dict[str, list[Path]]:
+    """The folders of the train and of the validation split."""
+    folders = split_folders(base, ("train", "validation"))
+    return {
+        split: [folders[split]] if split in folders else sorted(path for path in base.glob(parts) if path.is_dir())
+        for split, parts in (("train", "train.X*"), ("validation", "val.X*"))
+    }

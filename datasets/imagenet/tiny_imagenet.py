@@ -11,11 +11,12 @@ from datasets.errors import DataError
 from datasets.file_lists import Files, Listing, Skipped
 from datasets.imagenet.wnids import validation
 from datasets.images.file_dataset import FileDataset
-from datasets.images.listing import class_folders
+from datasets.images.listing import class_folders, split_folders
 
 _ARCHIVE = "tiny-imagenet-200.zip"
 _URL = f"http://cs231n.stanford.edu/{_ARCHIVE}"
 CLASSES = 200
+_SPLITS = ("train", "validation")
 _MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
 
 
@@ -35,7 +36,7 @@ class TinyImageNet(FileDataset):
 
     def recognises(self, base: Path) -> bool:
         """Folders train/ and val/."""
-        return (base / "train").is_dir() and (base / "val").is_dir()
+        return len(split_folders(base, _SPLITS)) == len(_SPLITS)
 
     def download(self) -> None:
         """From Stanford, verified by its MD5; 237 MiB."""
@@ -53,15 +54,16 @@ class TinyImageNet(FileDataset):
 
     def read(self, base: Path) -> Listing:
         """Train folders, and the validation images by their folders or list."""
-        names = tuple(subfolders(base / "train"))
+        train_folder, folder = (split_folders(base, _SPLITS)[split] for split in _SPLITS)
+        names = tuple(subfolders(train_folder))
         codes = {name: code for code, name in enumerate(names)}
         skipped, train = Skipped(), Files()
         for name, code in codes.items():  # beside images/ lies a list of boxes
-            below = "images" if (base / "train" / name / "images").is_dir() else ""
-            train.extend(class_folders(base / "train", {name: code}, below, skipped))
+            below = "images" if (train_folder / name / "images").is_dir() else ""
+            train.extend(class_folders(train_folder, {name: code}, below, skipped))
         for row, (name, label) in enumerate(zip(train.names, train.labels, strict=True)):
             train.names[row] = f"{names[label]}/{name.rpartition('/')[2]}"
-        test, notes = validation(self.name, base, base / "val", codes, skipped)
+        test, notes = validation(self.name, base, folder, codes, skipped)
         if len(names) != CLASSES:
             notes += (f"{self.name}: {len(names):,} classes, not the official {CLASSES}",)
         return Listing({"train": train, "test": test}, names, notes=notes, skipped=skipped)

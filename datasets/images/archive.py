@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import os
+import re
 import shutil
 import tarfile
 import uuid
@@ -203,7 +204,7 @@ class _Budget:
     def place(self, name: str, *, folder: bool, empty: bool) -> PurePosixPath:
         """Where a member goes, its folder made. Raises DataError for a place outside, and for too many."""
         path = PurePosixPath(name.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in name:
+        if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", str(path)):  # C:\, not a time of day
             raise DataError(f"{self.archive}: {name[:200]} would be unpacked outside its folder: refused")
         if len(path.parts) > _MOST_DEPTH or not (path.parts or folder):
             raise DataError(f"{self.archive}: {name[:200]} is no name of a file in a data set: refused")

@@ -61,7 +61,7 @@ def open_upright(file: ImageFile, channels: int) -> Image.Image:
             image.load()
             check_colour(image, raw, path)
             # Most files have none, and looking for it copies the image.
-            turned = any(key in image.info for key in _ORIENTED) or image.format == "TIFF"
+            turned = any(key in image.info for key in _ORIENTED) or image.format == "TIFF" or _has_raw_exif(image)
             upright = _channels(ImageOps.exif_transpose(image) if turned else image, channels, path)
     except DataError:
         raise
@@ -165,6 +165,14 @@ def in_parallel(count: int, work: Callable[[int, int], T], title: str) -> Iterat
         finally:
             for future in running:
                 future.cancel()
+
+
+def _has_raw_exif(image: Image.Image) -> bool:
+    """Whether a PNG holds EXIF as text, as older ImageMagick writes it; damaged, it leaves the pixels as they are."""
+    try:
+        return "Raw profile type exif" in image.info and len(image.getexif()) > 0
+    except Exception:
+        return False
 
 
 def _channels(image: Image.Image, channels: int, path: Path) -> Image.Image:

@@ -46,14 +46,22 @@ class FileDataset(Dataset):
 
     def present(self) -> bool:
         """Whether one of the layouts is there."""
-        return self.base() is not None
+        try:
+            return self.base() is not None
+        except DataError:  # something is there, and loading it says what is wrong
+            return True
 
     def load(self, image_size: int | None = None) -> Splits:
         """All splits at `image_size`, or the images' own size if all are square and of one; counts that are not
         official are noted. Raises DataError."""
         base = self._base()
-        key = key_of(self.cache_version, self.name, listing_digest(self.folder), image_size)
-        return cached_in(self.name, key, self.root, lambda scratch: self.build(base, image_size, scratch))
+        return cached_in(
+            self.name, self.cache_key(image_size), self.root, lambda scratch: self.build(base, image_size, scratch)
+        )
+
+    def cache_key(self, image_size: int | None) -> str:
+        """The key of its cache entry: what it is called, with what it takes, and the state of its folder."""
+        return key_of(self.cache_version, self.absolute(), listing_digest(self.folder), image_size)
 
     def build(self, base: Path, image_size: int | None, scratch: Path) -> Splits:
         """Decode everything into maps in `scratch`."""

@@ -8,7 +8,8 @@ import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from datasets.cache.walk import subfolders, walk
+from datasets.base import SPLITS
+from datasets.cache.walk import leads_back, subfolders, walk
 from datasets.errors import DataError
 from datasets.file_lists import Files, ImageFile, Skipped
 
@@ -26,13 +27,17 @@ _OTHER = frozenset(
     }
 )  # fmt: skip
 _BEGINNINGS = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*|P[1-6]\s", re.DOTALL
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*"
+    rb"|P[1-6]\s+(?:#|\d+\s+[\d#])",  # PPM and its like give their width and height, text seldom does
+    re.DOTALL,
 )
 # Names of the folders of splits, however they are written: train, Training_Set, test-images, val2017, PublicTest.
 _SPLIT = re.compile(
-    r"(?:(train(?:ing)?)|(test(?:ing)?|privatetest)|(val|valid|validation|dev|publictest))"
-    r"(?:sets?|data|images?|imgs?|split|folder)?(?:\d{4})?"
+    r"(?:(train(?:ing)?)|(test(?:ing)?|privatetest)|(val|valid|validation|dev|eval|evaluation|publictest))"
+    r"(?:sets?|data(?:sets?)?|images?|imgs?|split|folder)?(?:\d{4})?"
 )
+# Words in longer names that say a split: imagesTr, dogs_holdout.
+_WORDS = {"tr": "train", "ts": "test", "holdout": "test", "heldout": "test"}
 
 
 def split_named(name: str) -> str | None:
@@ -41,29 +46,53 @@ def split_named(name: str) -> str | None:
     return None if found is None else ("train", "test", "validation")[(found.lastindex or 1) - 1]
 
 
-def split_folders(base: Path) -> dict[str, Path]:
-    """The folder of each split in `base`, by `split_named`. Raises DataError where two folders are one split's."""
+def split_said(name: str) -> str | None:
+    """The split that a folder's name, or one word of it, says (train_224, imagesTs, holdout); else None."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return next((split for word in (name, *words) if (split := split_named(word) or _WORDS.get(word.casefold()))), None)
+
+
+def split_folders(base: Path, wanted: Collection[str] = SPLITS) -> dict[str, Path]:
+    """The folder of each of the `wanted` splits in `base`, by `split_named`.
+
+    Raises DataError where two folders are one split's, and where one split is a link into another.
+    """
     found: dict[str, Path] = {}
     for name in subfolders(base):
         split = split_named(name)
-        if split is None:
+        if split is None or split not in wanted:
             continue
         if split in found:
             raise DataError(f"{base}: {found[split].name}/ and {name}/ are both the {split} split; rename one of them")
         found[split] = base / name
+    for path in found.values():
+        others = [other for other in found.values() if other != path]
+        for link in filter(Path.is_symlink, (path, *(path / name for name in subfolders(path)))):
+            target = Path(os.path.realpath(link))
+            if back := next((other for other in others if leads_back(target, Path(os.path.realpath(other)))), None):
+                raise DataError(
+                    f"{link}: a link that leads to {back.name}/, another split: its images would be in both; remove it"
+                )
     return found
 
 
 def class_folders(folder: Path, classes: Mapping[str, int], below: str = "", skipped: Skipped | None = None) -> Files:
     """Every image in `<folder>/<class>/<below>`, and in folders in it, for each class folder in the order of labels.
 
-    Named `<class>/<file>`. A class without a folder has no images. What is left out is counted in `skipped`.
+    Named `<class>/<file>`. A class without a folder has no images. What is left out is counted in `skipped`: a class
+    that is a link to another's folder, too, whose images would have two labels.
     """
-    found = Files()
+    skipped = skipped if skipped is not None else Skipped()
+    found, seen = Files(), set()
     for name, label in sorted(classes.items(), key=lambda item: item[1]):
         start = folder / name / below
         if start.is_dir():
+            place = os.path.realpath(start)
+            if place in seen:
+                skipped.add("links back into the folder", name)
+                continue
             for path in images_below(start, folder, skipped):
+                seen.add(place)
                 found.add(ImageFile(path), label, f"{name}/{path.relative_to(start)}")
     return found
 

@@ -11,8 +11,8 @@ from common.errors import UserError
 from common.files import user_path
 from common.registry import unknown
 from common.text import printable
-from datasets.base import ImageSet
-from datasets.cache.digests import file_digest, named_by
+from datasets.base import ImageSet, named_by
+from datasets.cache.digests import file_digest
 from datasets.cache.walk import regular
 from datasets.noise.lists import published
 

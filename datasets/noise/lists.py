@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.text import printable, spreadsheet_cell
 from datasets.base import ImageSet
 from datasets.errors import DataError
+from datasets.images.listing import split_named
 from datasets.images.text import lines, whole_number
 
 if TYPE_CHECKING:
     import numpy as np
 
 _LINE = re.compile(r"""("?)(.*[^\s,;])\1[\s,;]+("?)([^\s,;]+)\3""")  # names may hold blanks; both may be quoted
+# Slashes of any system; but a backslash may begin what `printable` writes for a character (\u202f).
+_SEPARATOR = re.compile(r"/|\\(?!x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+_ANY_SLASH = re.compile(r"[/\\]")
 _ALIGNED = "_aligned"  # RAF-DB's images are listed under their own names in some lists, without this in others
 
 
@@ -51,58 +56,84 @@ def published(train: ImageSet, path: Path) -> tuple[np.ndarray, tuple[str, ...]]
     """Labels [N] int64 of a training split out of a list that names its files, and notes on how it was read.
 
     Files are compared by their names, whatever folders the list's author had them in; other lines (test files) do not
-    matter. Where the data set counts its classes from 1 and the list holds a 0, the list counts from 0, which is noted.
-    Raises DataError for a malformed list, two labels for one file, or files without a label.
+    matter, nor do lines that are less close to a file's name than another. Where the data set counts its classes from 1
+    and the list holds a 0, the list counts from 0, which is noted. Raises DataError for a malformed list, two labels
+    for one file, or files without a label.
     """
     import numpy as np
 
     if train.names is None:
         raise DataError(f"{path}: this data set's images are not files, so a list of labels cannot name them")
     names = train.names.tolist()
-    key = _key(names)
+    match = _Names(names)
     first = train.first_code
     notes: tuple[str, ...] = ()
     if first and any(code == "0" for _, _, code in _pairs(path)):
         first = 0
         notes = (f"{path.name}: its labels count from 0, not from {train.first_code} as the data set's own do",)
-    labels: dict[str, int] = {}
+    labels: dict[str, dict[int, str]] = {}  # key -> {label: a line's name}, of the lines that are closest to its file
+    closest: dict[str, tuple[int, bool]] = {}
     for name, label in read_list(path, first, train.class_names):
-        if labels.setdefault(key(name), label) != label:
-            raise DataError(f"{path}: two different labels for {name}")
-    lacking = [name for name in names if key(name) not in labels]
+        key, closeness = match(name)
+        if closeness > closest.get(key, (-1, False)):
+            closest[key], labels[key] = closeness, {}
+        if closeness == closest[key]:
+            labels[key].setdefault(label, name)
+    keys = [match.key(name) for name in names]
+    for given in (labels.get(key, {}) for key in keys):
+        if len(given) > 1:
+            raise DataError(f"{path}: two different labels for {[*given.values()][1]}")
+    lacking = [name for name, key in zip(names, keys, strict=True) if key not in labels]
     if lacking:
-        strange = min(labels.keys() - map(key, names), default="")
+        strange = min(labels.keys() - {*keys}, default="")
         others = f"; the list has other names, e.g. {strange[-80:]}" if strange else ""
         raise DataError(
             f"{path}: no label for {len(lacking):,} of {len(names):,} training images, e.g. {lacking[0]}{others}"
         )
-    return np.array([labels[key(name)] for name in names], dtype=np.int64), notes
+    return np.array([next(iter(labels[key])) for key in keys], dtype=np.int64), notes
 
 
-def _key(names: list[str]) -> Callable[[str], str]:
-    """What of a listed name tells the files apart: its last part, where that of `names` does; else as many of its last
-    parts as make one of `names`."""
-    own = {_plain(name) for name in names}
-    # Where both the aligned image and the original are there, the names tell them apart.
-    aligned = "" if len({name.replace(_ALIGNED, "") for name in own}) < len(own) else _ALIGNED
+class _Names:
+    """The files of a training split, found by the names that a list has for them."""
 
-    def plain(name: str) -> str:
-        return _plain(name).replace(aligned, "") if aligned else _plain(name)
+    def __init__(self, names: list[str]) -> None:
+        own = {"/".join(_parts(name)) for name in names}
+        # Where both the aligned image and the original are there, the names tell them apart.
+        self.aligned = _ALIGNED if len({name.replace(_ALIGNED, "") for name in own}) == len(own) else ""
+        self.own = {self._plain(name) for name in names}
+        self.by_last_part = {name.rpartition("/")[2]: name for name in self.own}
+        self.unique = len(self.by_last_part) == len(names)
+        self.deepest = 1 + max(name.count("/") for name in self.own)
 
-    own = {plain(name) for name in names}
-    unique = len({name.rpartition("/")[2] for name in own}) == len(names)
-    deepest = 1 + max(name.count("/") for name in own)
+    def key(self, name: str) -> str:
+        """What tells a file of the split from the others: the last part of its name where that does, else all of it."""
+        plain = self._plain(name)
+        return plain.rpartition("/")[2] if self.unique else plain
 
-    def of(name: str) -> str:
-        parts = plain(name).split("/")
-        if unique:
-            return parts[-1]
-        ends = ("/".join(parts[start:]) for start in range(max(0, len(parts) - deepest), len(parts)))
-        return next((end for end in ends if end in own), "/".join(parts))
+    def __call__(self, listed: str) -> tuple[str, tuple[int, bool]]:
+        """(the key of the file that a list means, or what is none's; how close the two names are).
 
-    return of
+        Lists hold other splits' files, of the same names. Closer is the name that has more of its last parts in common
+        with the file's, and one that says all or an end of it is closest; of two as close, the one in no folder of
+        another split is.
+        """
+        for separator in (_SEPARATOR, _ANY_SLASH):
+            parts = self._plain(listed, separator).split("/")
+            ends = ["/".join(parts[-length:]) for length in range(min(len(parts), self.deepest), 0, -1)]
+            file = self.by_last_part.get(parts[-1]) if self.unique else next((e for e in ends if e in self.own), None)
+            if file is not None:
+                known = file.split("/")
+                common = next(n for n in range(len(ends), 0, -1) if parts[-n:] == known[-n:])
+                fits = common == min(len(parts), len(known))
+                other = len(parts) > common and split_named(parts[-common - 1]) in ("test", "validation")
+                return self.key(file), (self.deepest if fits else common, not other)
+        return parts[-1] if self.unique else "/".join(parts), (0, False)
+
+    def _plain(self, name: str, separator: re.Pattern[str] = _SEPARATOR) -> str:
+        return "/".join(_parts(name, separator)).replace(self.aligned, "")
 
 
-def _plain(name: str) -> str:
-    """With the slashes of one system, and without `./`."""
-    return "/".join(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
+def _parts(name: str, separator: re.Pattern[str] = _SEPARATOR) -> list[str]:
+    """Of a name as a list of ours would have it: printable, and without what keeps it from being a formula."""
+    own = name[1:] if spreadsheet_cell(name[1:]) == name else name
+    return [part for part in separator.split(printable(own)) if part not in ("", ".")]

@@ -62,6 +62,18 @@ def test_a_name_outside_is_refused_and_nothing_left(tmp_path: Path, name: str, e
     assert list((tmp_path / "in").iterdir()) == [] and not (tmp_path / "evil").exists()
 
 
+def test_a_time_in_a_name_is_no_drive(tmp_path: Path, name: str) -> None:
+    members = {"train/a/2024-01-01T10:00:00.png": b"one", "test/a:b/2.jpg": b"two"}
+    unpack(make(tmp_path / name, members), tmp_path / "set")
+    assert tree(tmp_path / "set") == members
+
+
+@pytest.mark.parametrize("evil", ["C:evil", "c:\\evil", "./C:/evil"])
+def test_a_name_on_a_drive_is_refused(tmp_path: Path, name: str, evil: str) -> None:
+    with pytest.raises(DataError, match="outside its folder: refused"):
+        unpack(make(tmp_path / name, {**MEMBERS, evil: b"evil"}), tmp_path / "set")
+
+
 def test_a_bomb_is_refused_and_nothing_left(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "_FREE_RATIO", 1 << 16)
     make(tmp_path / name, {"train/a/1.jpg": bytes(1 << 24)})

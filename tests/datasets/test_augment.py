@@ -262,11 +262,11 @@ def test_channels_last_views_give_the_same() -> None:
 @pytest.mark.parametrize(
     ("op", "message"),
     [
-        ({"op": "flop"}, "unknown augmentation 'flop' .*did you mean 'flip'.*valid: crop, erase, flip"),
+        ({"op": "flop"}, "unknown augmentation 'flop' .*did you mean 'flip'.*valid: crop, cutout, erase, flip"),
         ({"size": 3}, "unknown augmentation ''.*valid: crop"),
         ({"op": "crop"}, "'crop': size: .*valid keys: size, padding"),
         ({"op": "flip", "prob": 0.5}, "'flip': prob: .*valid keys: p"),
-        ({"op": "cutout", "sise": 8}, "'cutout': sise: .*valid keys: "),
+        ({"op": "cutout", "size": 8, "sise": 8}, "'cutout': sise: .*valid keys: size"),
         ({"op": "noise", "sd": 0.1}, "'noise': sd: .*valid keys: "),
         ({"op": "flip", "p": 1.5}, "'flip': p: .*less than or equal to 1"),
         ({"op": "erase", "scale": [0.3, 0.1]}, "'erase': .*ascending"),

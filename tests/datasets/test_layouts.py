@@ -62,6 +62,13 @@ def flat_val(root: Path, listed: str | None, line: str) -> None:
         (base / listed).write_text("\n".join(lines) + "\n")
 
 
+def renamed(root: Path, make: Callable[[Path], None], name: str, train: str, held_out: str) -> None:
+    make(root / name)
+    move(root, f"{name}/train", f"{name}/{train}")
+    old = "val" if (root / name / "val").is_dir() else "test"
+    move(root, f"{name}/{old}", f"{name}/{held_out}")
+
+
 WHOLE: dict[str, tuple[str, Callable[[Path], None], int, int]] = {  # name, how, train and test images
     "RAF-DB unpacked twice": ("rafdb", raf_unpacked_twice, 14, 7),
     "RAF-DB in Kaggle's folder": ("rafdb", lambda r: (mini.rafdb_folders(r / "rafdb/DATASET")), 14, 7),
@@ -82,6 +89,13 @@ WHOLE: dict[str, tuple[str, Callable[[Path], None], int, int]] = {  # name, how,
     ),
     "ImageNet's flat val, a list in it": (
         "imagenet100", lambda r: flat_val(r, "val/val_annotations.txt", "{name}.JPEG\t{wnid}"), 100, 100,
+    ),
+    "CIFAR-10 in capitals": ("cifar10", lambda r: renamed(r, mini.cifar_folders, "cifar10", "Train", "Test"), 50, 20),
+    "ImageNet in capitals": (
+        "imagenet100", lambda r: renamed(r, mini.imagenet100, "imagenet100", "Training", "Validation"), 100, 100,
+    ),
+    "Tiny ImageNet in capitals": (
+        "tiny_imagenet", lambda r: renamed(r, mini.tiny_imagenet, "tiny_imagenet", "Train", "val_images"), 6, 6,
     ),
     "CIFAR-10 in a folder more": ("cifar10", lambda r: mini.cifar_batches(r / "cifar10/cifar-10-python"), 50, 20),
 }  # fmt: skip
@@ -149,6 +163,17 @@ def test_what_cannot_be_read_says_what_was_found_and_what_mends_it(tmp_path: Pat
     with pytest.raises(DataError, match=message) as error:
         DATASETS.load(name)(tmp_path).load(8)
     assert "\n" not in str(error.value)
+
+
+def test_what_cannot_be_read_is_there_and_does_not_end_a_list_of_everything(tmp_path: Path) -> None:
+    MENDED["two folders of one split"][1](tmp_path)
+    assert DATASETS.load("rafdb")(tmp_path).present()
+
+
+def test_what_is_no_image_beside_cifar10s_is_counted(tmp_path: Path) -> None:
+    mini.cifar_folders(tmp_path / "cifar10")
+    (tmp_path / "cifar10/train/bird/notes.txt").write_text("x")
+    assert "left out: 1 files that are no images" in " ".join(DATASETS.load("cifar10")(tmp_path).load(8).notes)
 
 
 def test_a_check_of_a_data_set_without_some_classes_gives_its_counts(tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], dict[str, int]]] = {
     "no suffix": (lambda b: copy_as(b, "x"), ["x"], {}),
     "strange suffix": (lambda b: copy_as(b, "x.1_face"), ["x.1_face"], {}),
     "no suffix, no image": (lambda b: (b / "README").write_text("hello"), [], {OTHER: 1}),
+    "PPM without suffix": (lambda b: (b / "x").write_bytes(b"P6 # made by hand\n1 1 255 abc"), ["x"], {}),
+    "PGM without suffix": (lambda b: (b / "x").write_bytes(b"P2\n8 8\n255\n"), ["x"], {}),
+    "text that begins as a PPM": (lambda b: (b / "x").write_text("P1 of the study\n"), [], {OTHER: 1}),
+    "text that counts": (lambda b: (b / "x").write_text("P1 10 people\n"), [], {OTHER: 1}),
     "text": (lambda b: (b / "notes.txt").write_text("hello"), [], {OTHER: 1}),
     "an image called .txt": (lambda b: copy_as(b, "x.txt"), [], {OTHER: 1}),
     "macOS": (lambda b: (copy_as(b, "._1.png"), copy_as(b, "__MACOSX/2.png")), [], {LITTER: 2}),
@@ -53,6 +57,11 @@ CASES: dict[str, tuple[Callable[[Path], None], list[str], dict[str, int]]] = {
     "link to a sibling": (lambda b: (copy_as(b.parent, "b/y.png"), link(b, "loop", "../b")), [], {BACK: 1}),
     "link to nothing": (lambda b: link(b, "x.png", "nowhere"), [], {ODD: 1}),
     "a link to an image": (lambda b: link(b, "x.png", "1.png"), ["x.png"], {}),
+    "a hidden folder's own link": (
+        lambda b: (copy_as(b, ".store/y.png"), link(b, "x", ".store")),
+        [],
+        {LITTER: 1, BACK: 1},
+    ),
     "pipe": (lambda b: os.mkfifo(b / "x.png"), [], {ODD: 1}),
     "device": (lambda b: link(b, "x.png", "/dev/zero"), [], {ODD: 1}),
     "two links to one folder elsewhere": (
@@ -82,6 +91,21 @@ def test_a_folder_that_is_linked_in_from_elsewhere_is_followed(tmp_path: Path) -
     assert images_below(tmp_path / "train/cat", tmp_path / "train") == [tmp_path / "train/cat/1.png"]
 
 
+@pytest.mark.parametrize("target", ["cat", "cat/more", ".", ".."])
+def test_a_folder_that_is_a_link_back_itself_is_not_followed(tmp_path: Path, target: str) -> None:
+    mini.put(tmp_path / "train/cat/more/1.png", 1)
+    link(tmp_path, "train/dog", target)
+    skipped = Skipped()
+    assert images_below(tmp_path / "train/dog", tmp_path / "train", skipped) == []
+    assert skipped.counts == {BACK: 1} and skipped.examples == {BACK: "dog"}
+
+
+def test_a_link_to_a_folder_that_nothing_else_leads_to_is_followed(tmp_path: Path) -> None:
+    mini.put(tmp_path / "train/.store/cat/1.png", 1)
+    link(tmp_path, "train/cat", ".store/cat")
+    assert images_below(tmp_path / "train/cat", tmp_path / "train") == [tmp_path / "train/cat/1.png"]
+
+
 def test_order_is_files_first_then_folders_by_name_or_backwards(tmp_path: Path) -> None:
     for name in ("b/2", "b/1", "a/c/3", "a/4", "z"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +124,10 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     ("name", "split"),
     [
         *((name, "train") for name in ("train", "Train", "Training", "TRAINING_SET", "train-images", "train2017")),
+        *((name, "train") for name in ("train_dataset", "training datasets")),
+        *((name, "test") for name in ("Test Dataset", "testing_dataset")),
+        *((name, "validation") for name in ("validation_dataset", "eval", "Evaluation", "eval_set")),
+        *((name, None) for name in ("dataset", "evaluate", "train_224", "holdout")),
         *((name, "test") for name in ("test", "Testing", "test_set", "Test Data", "PrivateTest")),
         *(
             (name, "validation")

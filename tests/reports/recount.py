@@ -67,7 +67,7 @@ def paper_number(raw: dict[str, Any], table: str, side: Side, dataset: str, leve
         part = {"accuracy": raw["table5"]["accuracy"], "at_10": raw["table5"]["rejection_10"]}.get(side.measure, {})
         if side.arm in ("dul", "dul_rul"):
             part = raw["text"]["dul_guided_by_rul"] if side.measure == "accuracy" else {}
-        return part.get(side.arm.partition(" (")[0]) if dataset == "rafdb" else None
+        return part.get(side.arm.removesuffix(" (logits)")) if dataset == "rafdb" else None
     row = raw[table].get(dataset, {}).get(side.arm)
     places = {"accuracy": 0, "at_10": 1, "at_20": 2, "at_30": 3}
     if row is None:
