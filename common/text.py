@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def printable_lines(text: str) -> str:
+    """As `printable`, line by line: of a text in several lines, these stay."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def spreadsheet_cell(value: object) -> object:
     """Text that a spreadsheet would take for a formula gets a ' before it; everything else stays as it is."""
     risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
@@ -53,6 +58,7 @@ def _unescape(text: object) -> object:
 
 
 Line = Annotated[str, AfterValidator(printable)]
+Lines = Annotated[str, AfterValidator(printable_lines)]
 # A path, or text with one in it: bytes of names that are no UTF-8 are written with a NUL, which no path holds, and come
 # back as they were.
 _IN_JSON = (BeforeValidator(_unescape), PlainSerializer(_escape, return_type=str, when_used="json"))

@@ -29,5 +29,5 @@ def load(*folders: str | Path, released: bool = False) -> pd.DataFrame:
 
     found = read([user_path(str(folder)) for folder in folders or ("runs",)], [RELEASED] if released else ())
     for bad in (*found.unreadable, *found.conflicts):
-        warnings.warn(f"{bad.folder}: {bad.reason}", stacklevel=2)
+        warnings.warn(str(bad), stacklevel=2)
     return found.runs

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.plan import suite as suites
 from common.files import atomic_write
 from common.registry import unknown
+from common.text import printable
 from reports.paper.tables import TABLES
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def build(
     Raises UserError for an unknown report.
     """
     _check(wanted)
+    prefix = printable(prefix)  # paths may hold any bytes, a page may not
 
     from reports.render.csv import comma_separated
     from reports.render.latex import latex
@@ -112,7 +114,7 @@ def make_tables(
     """The tables of these reports: all of them where none is named, and for the site. Raises UserError as `build`."""
     _check(wanted)
     chosen = list(dict.fromkeys(wanted or names()))
-    return list(_tables(names() if SITE in chosen else chosen, loaded, recipe, datasets, prefix))
+    return list(_tables(names() if SITE in chosen else chosen, loaded, recipe, datasets, printable(prefix)))
 
 
 def _check(wanted: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +22,15 @@ from reports.figures.features import PERPLEXITY, drawn_features, embed, embeddin
 from reports.runs.frame import Loaded, load
 from reports.runs.groups import seed_groups
 from reports.runs.history import LARGEST_HISTORY
-from reports.runs.predictions import SHARED, TOLERANCE, Arrays, read_predictions, reversed_accuracy, shared_file
+from reports.runs.predictions import (
+    SHARED,
+    TOLERANCE,
+    Arrays,
+    digest_of,
+    read_predictions,
+    reversed_accuracy,
+    shared_file,
+)
 
 # What many runs have in common: the labels of a data set, and of a seed's noise. Kept once.
 COMMON = (
@@ -77,7 +84,7 @@ def release(runs: Sequence[Path], into: Path, *, dirty: bool = False) -> list[st
 
 def _check(loaded: Loaded, dirty: bool) -> None:
     for problem in (*loaded.unreadable, *loaded.conflicts):
-        raise UserError(f"release: {problem.folder}: {problem.reason}")
+        raise UserError(f"release: {problem}")
     for row in loaded.runs.itertuples():
         if row.dirty is not False and not dirty:
             what = "outside a git checkout" if row.dirty is None else "with uncommitted changes"
@@ -199,8 +206,7 @@ def _near(a: float, b: float) -> bool:
 
 def _share(root: Path, values: np.ndarray) -> str:
     """Keep an array in the folder's `shared`; returns its digest. The content is the name: it is written once."""
-    content = f"{values.dtype}{values.shape}".encode() + np.ascontiguousarray(values).tobytes()
-    digest = hashlib.sha256(content).hexdigest()[:16]
+    digest = digest_of(values)
     path = shared_file(root, digest)
     if not path.is_file():
         _save(path, {"array": values})

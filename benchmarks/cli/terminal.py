@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from common.text import printable, printable_lines
+
 UNBOUNDED = 10_000  # columns of a pipe
 NARROWEST = 8  # columns that the one that wraps keeps
 
@@ -16,7 +18,7 @@ NARROWEST = 8  # columns that the one that wraps keeps
 def table(
     head: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", wrap: int = -1, right: Collection[str] = ()
 ) -> str:
-    """Rows of text under their heads, as text.
+    """Rows of text under their heads, as text; what would move the cursor is written as an escape.
 
     wrap: the column that wraps where the terminal is narrow, by default the last; right: heads of columns of numbers.
     """
@@ -24,11 +26,13 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
+    title, head = printable_lines(title), [printable(name) for name in head]
+    rows = [[printable_lines(cell) for cell in row] for row in rows]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for number, name in enumerate(head):
         wraps = number == wrap % len(head)
         grid.add_column(
-            name, no_wrap=not wraps, overflow="fold", header_style="bold", ratio=1 if wraps else None,
+            Text(name), no_wrap=not wraps, overflow="fold", header_style="bold", ratio=1 if wraps else None,
             justify="right" if name in right else "left",
         )  # fmt: skip
     for row in rows:
@@ -61,4 +65,5 @@ def files(paths: Sequence[Path]) -> str:
         f"{stem}{suffixes[0]}" + (f" (and {', '.join(suffixes[1:])})" if suffixes[1:] else "")
         for stem, suffixes in beside.items()
     ]
-    return "\n".join([*lines, *(f"{folder}: {count} pictures" for folder, count in pictures.items())])
+    lines += [f"{folder}: {count} pictures" for folder, count in pictures.items()]
+    return "\n".join(map(printable, lines))

@@ -9,6 +9,7 @@ holder that was silent for too long, but lives, finds the higher number before i
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -20,8 +21,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from common.errors import UserError
 from common.foreign import Foreign, Unreadable, parse_json, read_with_time, validated
-from common.text import Line
+from common.text import Line, printable
 
 BEAT_SECONDS = 2.0
 DEAD_VARIABLE = "UNCERTAINTY_BENCH_DEAD_SECONDS"  # for tests, and for file systems that show changes later than this
@@ -129,11 +131,23 @@ class Lease:
                 self.path.unlink()
 
 
+def patience() -> float:
+    """Seconds after which a lease that is no longer touched is a dead one's. Raises UserError for a bad variable."""
+    text = os.environ.get(DEAD_VARIABLE, "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UserError(f"{DEAD_VARIABLE}: must be a number of seconds above 0, as 60, not '{printable(text):.80}'")
+    return seconds
+
+
 class Observer:
     """Tells living leases from dead ones, by looking at them again and again."""
 
     def __init__(self) -> None:
-        self.patience = float(os.environ.get(DEAD_VARIABLE, "60"))
+        self.patience = patience()
         self._changed: dict[Path, tuple[Seen, float]] = {}
 
     def look(self, folder: Path) -> tuple[bool, int]:
@@ -167,8 +181,12 @@ def _holder(path: Path) -> tuple[int, Holder]:
     try:
         text, beat = read_with_time(path)  # opening is what makes NFS look at the server
         return beat, validated(parse_json(text), Holder)
+    except FileNotFoundError:
+        if not path.is_symlink():  # a link to nothing holds the run until it is taken over, as any unreadable lease
+            raise
     except Unreadable:  # being written, or its writer died over it, or it is no lease at all
-        return path.lstat().st_mtime_ns, Holder()
+        pass
+    return path.lstat().st_mtime_ns, Holder()
 
 
 def forget(folder: Path) -> None:
@@ -248,4 +266,4 @@ def _numbers(folder: Path) -> list[int]:
         names = [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return []
-    return [int(found[1]) for name in names if (found := re.fullmatch(r"lease-([0-9]+)", name))]
+    return [int(found[1]) for name in names if (found := re.fullmatch(r"lease-([1-9][0-9]*)", name))]

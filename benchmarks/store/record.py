@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.plan.spec import RunSpec, hash_of
 from common.files import atomic_write
@@ -16,6 +16,9 @@ from common.foreign import Foreign, Unreadable, read_json, validated
 from common.validation import Problem
 
 SCHEMA = 1
+MOST = 1e12  # seconds, images a second, MiB: no run has so many, and what is computed from them stays a number
+SLOWEST = 1e-6  # images a second
+AGAIN = 0.002  # of the accuracy: what may differ where the last epoch is looked at again, as after an interruption
 
 
 class BadRecord(Unreadable):
@@ -33,15 +36,17 @@ class _Provenance(Foreign):
     commit: str | None = None
     dirty: bool | None = None
     processor: str | None = None
-    threads: int | None = None
-    parameters: int | None = None
+    precision: str | None = None
+    threads: int | None = Field(None, ge=0, le=10**6)
+    parameters: int | None = Field(None, ge=0, le=10**15)
+    machines: Sequence[Any] = ()
     plugins: Mapping[str, str] | None = None
     data: _Data | None = None
 
 
 class _Noise(Foreign):
-    requested: float = 0.0
-    realised: float | None = None
+    requested: float = Field(0.0, ge=0, le=1)
+    realised: float | None = Field(None, ge=0, le=1)
 
 
 def _of(kind: type[Foreign]) -> AfterValidator:
@@ -70,10 +75,16 @@ def _possible(metrics: Any) -> Any:
                 continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= 1:
                 raise ValueError(f"{group}.{name} {value!r:.20}: must be a number from {low} to 1, or null")
-    best, last = ((metrics.get(group) or {}).get("accuracy") for group in ("best_on_test", "last"))
-    if best is not None and last is not None and best < last:
-        raise ValueError(f"best_on_test.accuracy {best:g} is below that of the last epoch, {last:g}")
     return metrics
+
+
+def _measured(timing: dict[str, float | None]) -> dict[str, float | None]:
+    """Times, rates and sizes as a run can have them. Raises ValueError that names the first that is not."""
+    for name, value in timing.items():
+        low = SLOWEST if name == "images_per_second" else 0
+        if value is not None and not low <= value <= MOST:
+            raise ValueError(f"{name} {value:g}: must be a number from {low:g} to {MOST:g}, or null")
+    return timing
 
 
 class Record(BaseModel):
@@ -91,9 +102,19 @@ class Record(BaseModel):
     relabelling: list[dict[str, Any]]  # one row an epoch that relabelled: precision, recall, share of right labels
     # seconds, train_seconds, evaluation_seconds, images_per_second, peak_memory_mib; load: the machine's, median of the
     # one-minute averages at the epochs' ends
-    timing: dict[str, float | None]
+    timing: Annotated[dict[str, float | None], AfterValidator(_measured)]
     # commit, dirty, versions, hardware, device, precision, threads, data, weights
     provenance: Annotated[dict[str, Any], _of(_Provenance)]
+
+    @model_validator(mode="after")
+    def _best_is_best(self) -> Self:
+        """The best epoch is none below the last, where both were measured as the best was chosen: in a single view, and
+        by one machine, since each rounds in its own way."""
+        best, last = ((self.metrics.get(group) or {}).get("accuracy") for group in ("best_on_test", "last"))
+        alike = self.spec.recipe.test_view == "single" and len(self.provenance.get("machines") or ()) < 2
+        if alike and best is not None and last is not None and best < last - AGAIN:
+            raise ValueError(f"best_on_test.accuracy {best:g} is below that of the last epoch, {last:g}")
+        return self
 
 
 def write_record(path: Path, record: Record) -> None:

@@ -22,7 +22,7 @@ from benchmarks.store.heartbeat import Heartbeat
 from benchmarks.store.record import BadRecord, Record, read_record, write_record
 from common.files import atomic_write, free_aside, set_aside
 from common.foreign import MIB, Foreign, Model, Unreadable, read_bytes, read_model
-from common.text import Line
+from common.text import Line, Lines
 
 # absent: never started, by nobody who lives; unknown: SLURM does not answer.
 State = Literal["queued", "running", "done", "failed", "stale", "corrupt", "absent", "unknown"]
@@ -51,7 +51,7 @@ class Failure(Foreign):
     """What `failure.json` says."""
 
     message: Line = ""
-    traceback: str = ""
+    traceback: Lines = ""
     launch: Line = ""  # the command that it happened under
     time: float = 0.0
 

@@ -39,7 +39,7 @@ class Store:
     def folders(self) -> Iterator[RunFolder]:
         """Every run folder there is, in order of its path."""
         for path in sorted(self.root.glob(RunPath.PATTERN)):
-            if path.is_dir() and ".aside-" not in path.name:
+            if ".aside-" not in path.name and _may_be_folder(path):
                 yield RunFolder(path)
 
     def records(self) -> Iterator[tuple[Path, Record | BadRecord]]:
@@ -51,3 +51,11 @@ class Store:
                 continue
             except BadRecord as error:
                 yield folder.path, error
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Whether a path is a folder, or lies in one that may not be entered: its record then counts as unreadable."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return True

@@ -31,7 +31,7 @@ class Outputs:
 
     logits: np.ndarray  # [N, K] float32
     uncertainty: np.ndarray  # [N] float32
-    features: np.ndarray  # [N, D] float16: read by t-SNE only
+    features: np.ndarray  # [N, D] float16, float32 where that cannot hold them: read by t-SNE and the geometry only
 
     @property
     def free_uncertainty(self) -> np.ndarray:
@@ -60,8 +60,12 @@ class Evaluator:
 
     def predict(self, loader: Loader, view: View) -> Outputs:
         """Predictions for every image. Ten crops are averaged: logits as in FER2013's public setting, and likewise
-        uncertainty and features."""
-        return self.predict_batches((raw for raw, _ in loader.batches(torch.arange(len(loader)), batch(view))), view)
+        uncertainty and features. Raises ValueError where the features alone are not finite: no report could read them.
+        """
+        found = self.predict_batches((raw for raw, _ in loader.batches(torch.arange(len(loader)), batch(view))), view)
+        if np.isfinite(found.logits).all() and not np.isfinite(found.features).all():
+            raise ValueError("predict: the features are not finite numbers")
+        return found
 
     @torch.inference_mode()
     def predict_batches(self, batches: Iterable[Tensor], view: View) -> Outputs:
@@ -72,7 +76,7 @@ class Evaluator:
         return Outputs(
             logits=_join([p.logits for p in parts], np.float32),
             uncertainty=_join([p.uncertainty for p in parts], np.float32),
-            features=_join([p.features for p in parts], np.float16),
+            features=_half(_join([p.features for p in parts], np.float32)),
         )
 
     def _one(self, images: Tensor) -> Prediction:
@@ -87,6 +91,11 @@ class Evaluator:
             return values.float().unflatten(0, crops.shape[:2]).mean(dim=0)
 
         return Prediction(mean(prediction.logits), mean(prediction.uncertainty), mean(prediction.features))
+
+
+def _half(values: np.ndarray) -> np.ndarray:
+    """The values as float16; as they are where one is beyond its range, which would be infinite then."""
+    return values.astype(np.float16) if np.abs(values).max(initial=0) <= np.finfo(np.float16).max else values
 
 
 def _join(parts: list[Tensor], dtype: type[np.floating]) -> np.ndarray:

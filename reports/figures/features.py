@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 POINTS = 1000
 PERPLEXITY = 30
 EXTREME = 0.1  # share of images called of high (low) uncertainty
+LARGE = 1e6  # features whose squares, summed, may leave float32
 
 
 def tsne(panel: Panel, cache: Path) -> Drawing | None:
@@ -96,7 +97,9 @@ def embed(features: np.ndarray) -> np.ndarray:
 
     with threadpool_limits(1):  # the same picture on any number of cores (not on any processor), and no fight with jobs
         transform = TSNE(perplexity=PERPLEXITY, init="pca", random_state=0).fit_transform
-        return transform(np.nan_to_num(features.astype(np.float32)))
+        finite = np.nan_to_num(features.astype(np.float32))
+        largest = np.abs(finite).max()
+        return transform(finite / largest if largest > LARGE else finite)  # distances count by their ratios
 
 
 def _points(arrays: Arrays, features: np.ndarray, cache: Path) -> np.ndarray:

@@ -33,9 +33,7 @@ def _md_value(value: Value) -> str:
     return f"{text} ({escape_markdown(value.remark)})" if value.remark else text
 
 
-_MD = str.maketrans(
-    {"<": "&lt;", "|": r"\|", "_": r"\_", "*": r"\*", "`": r"\`", "[": r"\[", "]": r"\]", "\n": " ", "\r": " "}
-)
+_MD = str.maketrans({"<": "&lt;", **{char: f"\\{char}" for char in r"\|_*`[]"}, "\n": " ", "\r": " "})
 
 
 def escape_markdown(text: str) -> str:

@@ -13,7 +13,7 @@ from benchmarks.plan.spec import RunSpec
 from benchmarks.store.record import Record, read_record
 from benchmarks.store.runs import Store
 from common.files import atomic_write
-from common.text import spreadsheet_cell
+from common.text import printable, spreadsheet_cell
 from reports.runs.data_notes import data_notes
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class BadFolder:
     folder: Path
     reason: str
 
+    def __str__(self) -> str:
+        return printable(f"{self.folder}: {self.reason}")
+
 
 @dataclass(frozen=True)
 class Repeat:
@@ -94,7 +97,7 @@ class Loaded:
 
 def settings_label(overrides: Mapping[str, Any]) -> str:
     """`{"relabel.enabled": True}` as `relabel.enabled=true`; keys sorted; empty for the defaults."""
-    return " ".join(f"{key}={value_label(overrides[key])}" for key in sorted(overrides))
+    return printable(" ".join(f"{key}={value_label(overrides[key])}" for key in sorted(overrides)))
 
 
 def value_label(value: Any) -> str:
@@ -110,9 +113,18 @@ def _digest(value: Any) -> str:
 
 def setup_of(spec: RunSpec) -> dict[str, Any]:
     """What has to be equal before numbers of two runs may stand in one column (reports/select.py: SETUP)."""
-    recipe = spec.recipe.model_dump(mode="json", exclude={"source"})
-    key = _digest(recipe) if spec.recipe.protocol == "common" else "own"  # where methods differ on purpose
+    key = _digest(_values(spec)) if spec.recipe.protocol == "common" else "own"  # where methods differ on purpose
     return {"protocol": spec.protocol, "recipe": spec.recipe.name, "recipe_key": key, "weights": spec.weights}
+
+
+def config_key(spec: RunSpec) -> str:
+    """What has to be equal before numbers of two runs of one method may be averaged, beside the set-up: its settings
+    and, where each method has a recipe's values of its own, these."""
+    return _digest(spec.config if spec.recipe.protocol == "common" else [spec.config, _values(spec)])
+
+
+def _values(spec: RunSpec) -> dict[str, Any]:
+    return spec.recipe.model_dump(mode="json", exclude={"source"})
 
 
 def noise_label(ratio: float, kind: str, unit: str = "") -> str:
@@ -132,7 +144,7 @@ def _row(folder: Path, record: Record, released: bool) -> dict[str, Any]:
         "settings": settings_label(spec.overrides),
         "overrides": spec.overrides,
         "config": spec.config,
-        "config_key": _digest(spec.config),
+        "config_key": config_key(spec),
         "noise": spec.noise.ratio or float(record.noise.get("realised") or 0),
         "noise_kind": spec.noise.kind,
         "noise_realised": record.noise.get("realised"),

@@ -46,13 +46,15 @@ def seed_groups(
     """Every set of runs that may be averaged, in the order of the frame."""
     runs = shown(loaded, datasets, recipe)
     setups = {name: group[list(SETUP)].drop_duplicates() for name, group in runs.groupby("dataset")}
+    own = runs[runs["protocols"] == "own"].groupby(["dataset", "method", "settings"])["config_key"].nunique()
     for _, group in runs.groupby(_GROUPS, dropna=False, sort=True):
         row = group.iloc[0]
         noise = noise_label(row.noise, row.noise_kind)
         method = f"{row.method} ({row.settings})" if row.settings else row.method
         several, setup = setups[row.dataset], describe_setup(row)
-        words = f"recipe {row.recipe}" if several["recipe"].is_unique else setup
-        head = method if len(several) == 1 else f"{method}, {words}"
+        alike = own.get((row.dataset, row.method, row.settings), 1) == 1  # one set of values of the method's own
+        words = f"recipe {row.recipe}" if several["recipe"].is_unique and alike else setup
+        head = method if len(several) == 1 and alike else f"{method}, {words}"
         yield SeedGroup((row.dataset, noise, method), (row.dataset, noise, head), setup, group.sort_values("seed"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Mapping
@@ -32,6 +33,12 @@ def shared_file(root: Path, digest: str) -> Path:
     return root / SHARED / f"{digest}.npz"
 
 
+def digest_of(values: np.ndarray) -> str:
+    """What an array that runs share is named by: its type, shape and content."""
+    content = f"{values.dtype}{values.shape}".encode() + np.ascontiguousarray(values).tobytes()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def read_predictions(folder: Path) -> Arrays:
     """The arrays of a run's `predictions.npz` (`benchmarks.train.results` names them), as a run writes them.
 
@@ -45,7 +52,8 @@ def read_predictions(folder: Path) -> Arrays:
             raise Unreadable(f"{SHARED}: {entry!r:.80} names no array")
         try:
             path = shared_file(folder.parents[3], digest)
-            arrays[name] = _shared(path, path.stat().st_mtime_ns)
+            found = path.stat()
+            arrays[name] = _shared(path, found.st_size, found.st_mtime_ns)
         except (FileNotFoundError, KeyError):
             raise Unreadable(f"{SHARED}/{digest}.npz, which holds its {name:.80}, is missing") from None
         except (Unreadable, OSError) as error:
@@ -66,8 +74,10 @@ def _of_record(arrays: Arrays, last: Mapping[str, float | None]) -> None:
 
 
 @lru_cache(maxsize=64)  # what the runs of a data set and noise share, of several seeds
-def _shared(path: Path, changed: int) -> np.ndarray:
+def _shared(path: Path, size: int, changed: int) -> np.ndarray:
     array = read_arrays(path)["array"]
+    if (found := digest_of(array)) != path.stem:
+        raise Unreadable(f"it holds another array, of digest {found}")
     array.flags.writeable = False
     return array
 

@@ -139,11 +139,11 @@ def select(
         rows = {name: part[part["dataset"] == dataset] for name, part in matched.items()}
         rows = _one_setup(dataset, rows, recipe, setups, notes)
         notes += _other_settings(dataset, runs, suite, matched)
+        rows = {arm.name: _one_config(dataset, arm, rows[arm.name], notes) for arm in suite.arms}
         for noise in suite.noise:
             for arm in suite.arms:
                 part = rows[arm.name]
                 part = part[(part["noise"] - noise).abs() < 1e-9] if len(part) else part
-                part = _one_config(dataset, arm, part, notes)
                 cells[dataset, noise, arm.name] = Cell(
                     dataset, noise, arm, suite.seeds_of(dataset), part.sort_values("seed")
                 )
@@ -197,7 +197,8 @@ def _one_setup(
 def _one_config(dataset: str, arm: Arm, rows: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     if rows["config_key"].nunique() <= 1:
         return rows
-    notes.append(f"{dataset}, {arm.name}: finished runs with other defaults exist and are not used here")
+    own = " or, by the protocol of its own, other values of the recipe" if (rows["protocols"] == "own").any() else ""
+    notes.append(f"{dataset}, {arm.name}: finished runs with other defaults{own} exist and are not used here")
     return largest(rows, ["config_key"])
 
 

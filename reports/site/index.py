@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.store.run_folder import RunStatus
+from common.text import printable
 from reports.paper.tables import DATASET_LABELS, TABLES
 from reports.runs.completeness import UNDONE, Coverage
 from reports.runs.frame import Loaded
@@ -97,7 +98,7 @@ def index_page(
     listed = [
         {
             "href": hrefs[status.path],
-            "text": " / ".join(status.path.parts[-4:]),
+            "text": printable(" / ".join(status.path.parts[-4:])),
             "state": status.state,
             "detail": status.detail,
         }
@@ -108,7 +109,7 @@ def index_page(
         "index.html",
         nav=nav,
         here="index.html",
-        folders=[str(root) for root in roots],
+        folders=[printable(str(root)) for root in roots],
         newest=max(finished, default="")[:16].replace("T", " "),
         tiles=tiles,
         take_home=claims.take_home if claims is not None else (),

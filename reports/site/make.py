@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from benchmarks.plan.paths import RunPath
 from benchmarks.store.run_folder import RunStatus
 from common.files import atomic_write
+from common.foreign import MIB, Unreadable, read_text
+from common.text import printable
 from reports.figures.make import FOREST
 from reports.render import claims as claim_text
 from reports.runs.completeness import coverage, spec_of, unfinished
@@ -24,6 +27,7 @@ from reports.tables.table import Table
 
 # Which files of `site/` are ours: what is no longer made is removed, what somebody else put there is not.
 _PAGES = ".pages"
+LARGEST_LIST = 64 * MIB
 PART = 500  # run pages that a process writes at a time: a second or two, as long as it takes to start one
 
 
@@ -106,7 +110,9 @@ class _SiteFolder:
     def finish(self) -> None:
         """Remove the pages of an earlier time that were not made now."""
         memory = self.path / _PAGES
-        before = memory.read_text(encoding="utf-8").split() if memory.is_file() else []
+        before: list[str] = []
+        with suppress(FileNotFoundError, Unreadable):  # whose pages they were is not known then: they stay
+            before = read_text(memory, LARGEST_LIST).split()
         for name in set(before) - self.written:
             if re.fullmatch(r"[\w-]+\.html", name):
                 (self.path / name).unlink(missing_ok=True)
@@ -130,7 +136,7 @@ def _write_runs(folder: Path, runs: Sequence[tuple[str, str, Path, bool]], nav: 
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]  # paths may hold any bytes
 
 
 def _page_name(run_id: str) -> str:
@@ -161,8 +167,9 @@ def _runs(
             settings["settings"] = settings_label(spec.overrides)
             settings |= {"recipe": spec.recipe.name, "epochs": spec.recipe.epochs}
         yield {
-            **empty, **settings, "id": run.run_id, "href": marked[status.path], "state": status.state,
-            "dataset": run.dataset, "noise": run.noise, "method": run.method, "seed": run.seed,
+            **empty, **settings, "id": printable(run.run_id), "href": marked[status.path], "state": status.state,
+            "dataset": printable(run.dataset), "noise": printable(run.noise), "method": printable(run.method),
+            "seed": run.seed,
         }  # fmt: skip
 
 

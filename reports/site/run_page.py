@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.run_folder import RunFolder, RunStatus
 from common.foreign import Unreadable, read_json
+from common.text import printable
 from reports.runs.data_notes import data_notes
 from reports.runs.frame import noise_label
 from reports.runs.history import history
@@ -45,7 +46,7 @@ def done_page(run_id: str, folder: Path, nav: Sequence[NavGroup], *, released: b
         title=title,
         state="released" if released else "done",
         detail="",
-        folder=str(folder),
+        folder=printable(str(folder)),
         remarks=list(_remarks(record, files)),
         traceback="",
         epochs=[_COLUMNS.get(name, name) for name in columns],
@@ -66,11 +67,11 @@ def undone_page(run_id: str, status: RunStatus, spec: RunSpec | None, nav: Seque
     return page(
         "run.html",
         nav=nav,
-        id=run_id,
-        title=" · ".join(status.path.parts[-4:]),
+        id=printable(run_id),
+        title=printable(" · ".join(status.path.parts[-4:])),
         state=status.state,
         detail=status.detail,
-        folder=str(status.path),
+        folder=printable(str(status.path)),
         remarks=[],
         traceback=traceback,
         epochs=[],

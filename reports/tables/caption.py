@@ -32,6 +32,7 @@ HOW = (
     "takes the epoch that is best on the test set itself, as several papers report: it overstates, and has a column "
     "of its own."
 )
+CROPS = "In ten crops: the best epoch is chosen by a single view, so that its number may be below the last epoch's."
 MARKS = (
     "One model over the table (method in cell, seed at random, one variance for all unless they differ) gives the "
     "marks: bold: best of its column, alone; ≈: the highest and what is not told apart from it (Tukey's 95 % "
@@ -58,6 +59,8 @@ def caption(definition: Definition, selection: Selection, results: Sequence[Cell
     if warning := _stand_in(definition, selection):
         yield warning
     yield HOW
+    if any(setup.resolved.test_view == "ten_crop" for setup in selection.setups.values()):
+        yield CROPS
     controls = ", ".join(dict.fromkeys(item.control for item in results if item.control))
     if any(item.mark or item.control for item in results):
         yield MARKS.format(control=controls or "control", margin=MARGIN)
@@ -137,8 +140,10 @@ def _made(runs: pd.DataFrame) -> str:
 def _precision(used: pd.Series) -> str:
     """What the runs computed in: a GPU's default is another than a processor's, and neither is part of a run's id."""
     counts = used.dropna().value_counts(sort=False).sort_index()
-    named = counts.index if len(counts) == 1 else (f"{name} ({count} runs)" for name, count in counts.items())
-    return f"Precision: {', '.join(named)}. " if len(counts) else ""
+    if len(counts) < 2:
+        return "".join(f"Precision: {name}. " for name in counts.index)
+    named = (f"{name} ({count} run{'s' if count > 1 else ''})" for name, count in counts.items())
+    return f"Precision: {', '.join(named)}. "
 
 
 def of_the_data(runs: pd.DataFrame) -> Iterator[str]:
@@ -150,8 +155,8 @@ def of_the_data(runs: pd.DataFrame) -> Iterator[str]:
 
 def problems(loaded: Loaded, run_ids: Collection[str] | None = None) -> Iterator[Note]:
     """What could not be read, conflicts, and how own runs agree with the released ones (of `run_ids`, or of all)."""
-    yield from (Note(f"Not read: {problem.folder}: {problem.reason}") for problem in loaded.unreadable)
-    yield from (Note(f"Conflict, not averaged: {problem.folder}: {problem.reason}") for problem in loaded.conflicts)
+    yield from (Note(f"Not read: {problem}") for problem in loaded.unreadable)
+    yield from (Note(f"Conflict, not averaged: {problem}") for problem in loaded.conflicts)
     again = [one for one in loaded.repeats if run_ids is None or one.run_id in run_ids]
     gaps = [100 * (one.own - one.released) for one in again if one.own == one.own and one.released == one.released]
     if gaps:

@@ -117,7 +117,7 @@ def _comparable(runs: pd.DataFrame) -> pd.DataFrame:
 def _not_used(rest: pd.DataFrame) -> Iterator[str]:
     """Which runs are not comparable with those of the document, so that nobody takes them for forgotten."""
     parts = []
-    for keys, group in rest.groupby(["dataset", *SETUP], dropna=False, sort=True):
+    for keys, group in rest.groupby(["dataset", *SETUP, "epochs", "backbone"], dropna=False, sort=True):
         counts = Counter(" ".join(filter(None, one)) for one in zip(group["method"], group["settings"], strict=True))
         arms = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
         parts.append(f"{DATASET_LABELS.get(str(keys[0]), keys[0])}, {describe_setup(group.iloc[0])}: {arms}")

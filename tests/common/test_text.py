@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.text import spreadsheet_cell
+from common.text import printable_lines, spreadsheet_cell
 from reports.render.markdown import escape_markdown
 
 
@@ -23,3 +23,17 @@ def test_markdown_shows_what_it_is_given(text):
     shown = escape_markdown(text)
     assert not set("\r\n<") & set(shown)
     assert all(shown[place - 1] == "\\" for place, char in enumerate(shown) if char in "[]`|")
+
+
+@pytest.mark.parametrize("text", [r"\[click\](http://evil.example)", r"a\|b", r"\`x\`", "\\", r"C:\*x*"])
+def test_a_backslash_in_text_of_others_undoes_no_escape(text):
+    """Read as Markdown reads it, character by character: what is left is the text, every mark of it escaped."""
+    shown, read = iter(escape_markdown(text)), ""
+    for char in shown:
+        assert char not in "|[]`*_"
+        read += next(shown) if char == "\\" else char
+    assert read == text
+
+
+def test_lines_stay_and_what_moves_a_cursor_does_not():
+    assert printable_lines("a\x1b[2J\n  b\udcff") == "a\\x1b[2J\n  b\\udcff"

@@ -16,6 +16,7 @@ from benchmarks.launch.status import RunsStatus
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.run_folder import RunStatus, State
 from common.errors import UserError
+from common.text import printable
 
 ORDER: tuple[State, ...] = ("running", "queued", "unknown", "failed", "stale", "corrupt", "done")
 LISTED = 20  # queued runs are told by name up to so many
@@ -26,7 +27,7 @@ def text(runs: Path, states: Iterable[RunStatus]) -> str:
     """Counts, then a table of the runs that are not done."""
     known = [one for one in states if one.state != "absent"]
     if not known:
-        return f"no runs under {runs}"
+        return _none(runs)
     counts = Counter(one.state for one in known)
     lines = [", ".join(f"{counts[state]} {state}" for state in ORDER if counts[state])]
     rows: list[tuple[str, str, str]] = []
@@ -36,7 +37,7 @@ def text(runs: Path, states: Iterable[RunStatus]) -> str:
             jobs = sorted({one.job.partition("_")[0] for one in some if one.job})
             rows.append((state, f"{len(some)} runs", f"in jobs {', '.join(jobs)}" if jobs else ""))
             continue
-        rows += [(state, str(one.path.relative_to(runs)), _detail(one)) for one in some]
+        rows += [(state, printable(str(one.path.relative_to(runs))), _detail(one)) for one in some]
     if rows:
         lines += ["", table(("state", "run", "detail"), rows)]
     if counts["failed"] + counts["stale"]:
@@ -52,12 +53,12 @@ def as_json(runs: Path, states: Iterable[RunStatus]) -> str:
 def status(runs: Path, *, as_json_list: bool = False) -> str:
     """The state of every run below `runs`."""
     if not runs.is_dir():
-        return "[]" if as_json_list else f"no runs under {runs}"
+        return "[]" if as_json_list else _none(runs)
     survey = RunsStatus(runs)
     states = _sorted(survey.look().values())
     if as_json_list:
         return as_json(runs, states)
-    return "\n".join([text(runs, states), *(f"note: {one}" for one in survey.launches.unreadable())])
+    return "\n".join([text(runs, states), *(printable(f"note: {one}") for one in survey.launches.unreadable())])
 
 
 def watch(runs: Path, pause: Callable[[float], None] = time.sleep) -> Iterator[str]:
@@ -88,6 +89,10 @@ def cancel(runs: Path) -> str:
     return f"cancelled {len(queue)} jobs: {', '.join(jobs)}; finished runs and checkpoints are kept"
 
 
+def _none(runs: Path) -> str:
+    return printable(f"no runs under {runs}")
+
+
 def _sorted(states: Iterable[RunStatus]) -> list[RunStatus]:
     return sorted(states, key=lambda one: one.path)
 
@@ -101,7 +106,7 @@ def _detail(one: RunStatus) -> str:
         f"{duration(left)} left" if left is not None else "",
         f"job {one.job}" if progress and one.job else "",
     ]
-    return ", ".join(filter(None, facts)) + (f"\nlog: {one.log}" if one.log else "")
+    return printable(", ".join(filter(None, facts))) + (f"\nlog: {printable(str(one.log))}" if one.log else "")
 
 
 def _fields(runs: Path, one: RunStatus) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.store import lease
 from benchmarks.store.lease import Lease, Observer, Superseded
+from common.errors import UserError
 
 
 def _race(folder, after, start, results):
@@ -117,6 +118,39 @@ def test_a_strangers_claim_is_read_without_harm(tmp_path, content):
     (tmp_path / "lease-1").write_text(content)
     assert Observer().look(tmp_path) == (True, 1)
     assert not Lease(tmp_path / "lease-1", "mine").held()
+
+
+def test_a_link_to_nothing_is_a_dead_ones_lease_and_is_taken_over(tmp_path):
+    (tmp_path / "lease-3").symlink_to(tmp_path / "nowhere")
+    observer = Observer()
+    observer.patience = 0.05
+    assert observer.look(tmp_path) == (True, 3)
+    _wait_for(lambda: not observer.look(tmp_path)[0])
+    held = Lease.take(tmp_path, observer.look(tmp_path)[1])
+    assert held is not None and held.held()
+    held.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["lease-007", "lease-0", "lease-00"])
+def test_a_number_that_no_holder_writes_is_nobodys(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    assert Observer().look(tmp_path) == (False, 0)
+    held = Lease.take(tmp_path, 0)
+    assert held is not None and held.held()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "lease-1"])
+
+
+@pytest.mark.parametrize("text", ["5m", "", "0", "-1", "nan", "inf", "1e999", "\x1b[2J"])
+def test_a_variable_that_is_no_time_is_named(monkeypatch, text):
+    monkeypatch.setenv(lease.DEAD_VARIABLE, text)
+    with pytest.raises(UserError, match=f"{lease.DEAD_VARIABLE}: must be a number of seconds above 0") as error:
+        Observer()
+    assert str(error.value).isprintable()
+    monkeypatch.setenv(lease.DEAD_VARIABLE, " 2.5 ")
+    assert lease.patience() == Observer().patience == 2.5
+    monkeypatch.delenv(lease.DEAD_VARIABLE)
+    assert lease.patience() == 60
 
 
 def _wait_for(condition, seconds=10):

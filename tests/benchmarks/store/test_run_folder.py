@@ -1,8 +1,10 @@
 """Records and the runs folder: whole or absent, states told apart, nothing deleted."""
 
+import errno
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,31 @@ def test_a_record_with_nan_is_refused_and_leaves_no_file(folder, record):
     with pytest.raises(ValueError, match="JSON"):
         write_record(folder.record, record)
     assert list(folder.path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_entered_is_unreadable_alone(folder, record, specs, monkeypatch, bench):
+    """One of mode 644: its names can be listed, nothing in it can be looked at. (Root may do all: it is pretended.)"""
+    closed = Store(folder.path.parents[3]).run(specs("rul", seeds=(1,), noise=(0.4,))[0]).path
+    closed.mkdir(parents=True)
+    write_record(folder.record, record)
+    stat, opened = Path.stat, os.open
+
+    def forbidden(call):
+        def guarded(path, *rest, **options):
+            if Path(path).is_relative_to(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return call(path, *rest, **options)
+
+        return guarded
+
+    monkeypatch.setattr(Path, "stat", forbidden(stat))
+    monkeypatch.setattr(os, "open", forbidden(opened))
+    assert [one.path for one in Store(folder.path.parents[3]).folders()] == sorted([folder.path, closed])
+    told = bench("status", "--runs", str(folder.path.parents[3]))
+    assert told.returncode == 0 and "1 corrupt, 1 done" in told.stdout
+    assert "record.json: Permission denied" in told.stdout
+    told = bench("report", "summary", "site", "--runs", str(folder.path.parents[3]), "--no-released")
+    assert told.returncode == 0 and "record.json" not in told.stderr and "Permission denied" in told.stdout
 
 
 @pytest.mark.parametrize(
