@@ -61,7 +61,8 @@ class Registry(Mapping[str, Entry]):
         return target
 
     def register(self, name: str, summary: str) -> Callable[[T], T]:
-        """Class decorator for plug-ins. Raises UserError when the name is taken by another class."""
+        """Class decorator for plug-ins. Raises UserError when the name is taken by another class: one of another module
+        or name. The same one again is taken, as where a notebook's cell is run twice."""
 
         def add(cls: T) -> T:
             try:
@@ -69,9 +70,17 @@ class Registry(Mapping[str, Entry]):
             except (TypeError, AttributeError, ValueError) as error:
                 raise UserError(f"{self.kind} {name!r:.80}: its name {error}") from None
             taken = self._entries.get(name)
-            if taken is not None and getattr(taken.target, "__qualname__", taken.target) != cls.__qualname__:
+            if taken is not None and _origin(taken.target) != _origin(cls):
                 raise UserError(f"{self.kind} '{name}' is registered already; choose another name")
             self._entries[name] = Entry(cls, summary)
             return cls
 
         return add
+
+
+def _origin(target: str | type) -> tuple[str, str]:
+    """Module and name of a class; of one that is not imported yet, those that it is imported by."""
+    if isinstance(target, str):
+        module, _, name = target.partition(":")
+        return module, name
+    return target.__module__, target.__qualname__

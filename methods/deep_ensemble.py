@@ -24,7 +24,7 @@ SEED_STRIDE = 1000  # between the seeds of one ensemble's members; runs of a ben
 class DeepEnsembleConfig(MethodConfig):
     """Settings of the ensemble. Its members' own are set under their own name (`baseline.pool_dropout`)."""
 
-    members: int = setting(5, "number of networks M", "Lakshminarayanan et al., 2017: M = 5", ge=2)
+    members: int = setting(5, "number of networks M", "Lakshminarayanan et al., 2017: M = 5", ge=2, le=100)
     member: str = setting("baseline", "the method they are trained with", "Lakshminarayanan et al., 2017: a plain net")
     measure: Literal["entropy", "mutual_information"] = setting(
         "entropy", "uncertainty: of the mean prediction, or the members' disagreement", "Lakshminarayanan et al., 2017"

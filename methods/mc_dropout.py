@@ -21,7 +21,9 @@ class MCDropoutConfig(PooledConfig):
     where: Literal["head", "stages"] = setting(
         "head", "dropout before the last layer, or after every backbone stage as well (T full passes)", "ours: cost"
     )
-    passes: int = setting(20, "forward passes T at test time", "ours: Gal & Ghahramani use 10 to 1,000", ge=1)
+    passes: int = setting(
+        20, "forward passes T at test time", "ours: Gal & Ghahramani use 10 to 1,000", ge=1, le=10_000
+    )
     measure: Literal["entropy", "mutual_information", "variation_ratio"] = setting(
         "entropy", "uncertainty: predictive entropy, mutual information (BALD) or variation ratio", "Gal, thesis, 2016"
     )

@@ -17,7 +17,7 @@ from benchmarks.store.runs import Store
 from benchmarks.train.folds import parts, with_fold
 from common.errors import UserError
 from common.foreign import Unreadable
-from datasets.base import ImageSet
+from datasets.base import ImageSet, fingerprint_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,10 +110,15 @@ def collect(
     for spec in specs:
         assert spec.fold
         rows = part == spec.fold[0]
-        arrays = _arrays(store.run(spec))
-        if len(arrays["test_logits"]) != rows.sum() or (arrays["test_labels"] != train.labels[rows]).any():
-            path = store.run(spec).path
-            raise UserError(f"{path}: made of other data than there is now; move it away and give the command again")
+        folder = store.run(spec)
+        arrays, record = _arrays(folder), folder.finished()
+        same = len(arrays["test_logits"]) == rows.sum() and not (arrays["test_labels"] != train.labels[rows]).any()
+        # Of other images, or of the same in another order, the ranking would name the wrong files.
+        known = (record.provenance.get("data") or {}).get("test") if record else None
+        if not same or known not in (None, fingerprint_of(train.images[rows], train.labels[rows])):
+            raise UserError(
+                f"{folder.path}: made of other data than there is now; move it away and give the command again"
+            )
         logits[rows], uncertainty[rows] = arrays["test_logits"], arrays["test_uncertainty"]
     return Suspects(specs[0].method, train, given, wrong, logits, uncertainty)
 

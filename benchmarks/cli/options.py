@@ -219,6 +219,7 @@ def _tune(verb: Parser) -> None:
     data(verb)
     runs(verb)
     execution(verb)
+    verb.add_argument("--force", action="store_true", help="do finished runs again; the old ones are kept aside")
     slurm(verb.add_argument_group(SLURM_GROUP))
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from benchmarks.plan.recipe import RECIPES
 from benchmarks.plan.suite import Arm
 from benchmarks.store.record import Record
 from benchmarks.store.runs import Store
-from common.errors import UserError
 from common.registry import unknown
 from datasets.registry import DATASETS
 
@@ -26,15 +24,13 @@ PAPER_METHODS = ("baseline", "scn", "dul", "conf", "rul")
 
 def from_flags(flags: argparse.Namespace) -> plan.Request:
     """The grid that was asked for. Raises UserError for a value that is not valid."""
-    sets = tuple(plan.parse_set(text) for text in flags.set)
-    _once(sets, {"epochs": flags.epochs, "backbone": flags.backbone})
     changes: dict[str, Any] = {
         "recipe": flags.recipe,
         "epochs": flags.epochs,
         "backbone": flags.backbone,
         "real_recipe": "compact" if without_gpu(flags) else "paper",
         "own_protocols": flags.protocol == "own",
-        "sets": sets,
+        "sets": tuple(plan.parse_set(text) for text in flags.set),
     }
     if flags.datasets is not None:
         changes["datasets"] = parse_datasets(flags.datasets)
@@ -72,16 +68,6 @@ def check_shown(roots: Sequence[Path], datasets: Sequence[str], recipe: str | No
     of_runs = {record.spec.recipe.name for record in records}
     if RECIPES.name_of(recipe) not in of_runs:
         raise unknown("recipe", recipe, {*RECIPES.names(), *of_runs})
-
-
-def _once(sets: Sequence[tuple[str, str, Any]], flags: Mapping[str, Any]) -> None:
-    """Raise UserError where a setting is given two values: which of them a run had would be anybody's guess."""
-    given = Counter(f"{owner}.{key}" for owner, key, _ in sets)
-    if twice := next((name for name, count in given.items() if count > 1), None):
-        raise UserError(f"--set {twice} is given twice")
-    for flag, value in flags.items():
-        if value is not None and f"recipe.{flag}" in given:
-            raise UserError(f"--{flag} and --set recipe.{flag} set the same; give one of them")
 
 
 def _arms(arms: Sequence[Arm], wanted: Sequence[str]) -> tuple[Arm, ...]:

@@ -6,8 +6,8 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,18 +27,24 @@ from benchmarks.launch.status import RunsStatus
 from benchmarks.launch.todo import Todo, make_todo
 from benchmarks.plan import grid as plan
 from benchmarks.plan.paths import Sources
-from benchmarks.plan.plugins import load_plugins
+from benchmarks.plan.plugins import digests, load_plugins
 from benchmarks.plan.spec import RunSpec
+from benchmarks.store import lease
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.provenance import collect
 from benchmarks.store.runs import Store
 from benchmarks.train import curves
-from benchmarks.train.build import check_backbones
+from benchmarks.train.build import check_fit
 from benchmarks.train.context import RunContext
+from benchmarks.train.folds import fingerprints
 from common.errors import UserError
 from common.text import printable
 from datasets.cache.digests import leaving_nothing
-from methods.core.weights import sha256
+
+
+def leaving(dry_run: bool) -> AbstractContextManager[None]:
+    """Within it a dry run leaves nothing behind, also none of the data sets that it decodes."""
+    return leaving_nothing() if dry_run else nullcontext()
 
 
 class Executor(Protocol):
@@ -71,13 +77,14 @@ class Session:
     dry_run: bool
     force: bool
     published: Sequence[RunSpec] = ()  # by the paper's schedule, where the lack of a GPU has decided for another
+    loaded: LoadedSplits = field(default_factory=dict)  # of its data sets, those that the command has loaded already
 
     @classmethod
     def from_flags(cls, flags: argparse.Namespace) -> Session:
         """Validate every flag of `run`. Raises UserError; nothing is written."""
         load_plugins(flags.plugin)
         request = from_flags(flags)
-        with leaving_nothing() if flags.dry_run else nullcontext():
+        with leaving(flags.dry_run):
             sources = request.sources(flags.data.resolve())
         weights = plan.weights_file(flags.data, flags.weights)
         specs = plan.resolve(request, sources, flags.weights)
@@ -89,13 +96,21 @@ class Session:
         return replace(session, published=[spec for spec in published if spec.run_id not in changed])
 
     @classmethod
-    def of(cls, flags: argparse.Namespace, specs: Sequence[RunSpec], sources: Sources, weights: Path | None) -> Session:
+    def of(
+        cls,
+        flags: argparse.Namespace,
+        specs: Sequence[RunSpec],
+        sources: Sources,
+        weights: Path | None,
+        loaded: LoadedSplits | None = None,
+    ) -> Session:
         """These runs, done as the flags say. Raises UserError."""
         slurm = SlurmSettings.from_flags(flags)  # also without --slurm: a value that is not valid is named
         if not flags.slurm and (unused := _only_on_slurm(flags)):
             raise UserError(f"{unused}: only with --slurm; runs on this machine are followed anyway")
         if flags.log:
             curves.check()
+        lease.patience()  # of a variable, which is read again when the runs start
         plugins = tuple(path.resolve() for path in flags.plugin)
         launch = Launch(
             command=printable(shlex.join(sys.argv)),
@@ -115,7 +130,7 @@ class Session:
             launch=launch.id,
             tries=flags.tries,
             log=flags.log,
-            provenance={**collect(), "plugins": {path.name: sha256(path) for path in flags.plugin}},
+            provenance={**collect(), "plugins": digests(flags.plugin)},
         )
         return cls(
             specs=specs,
@@ -127,6 +142,7 @@ class Session:
             wait=flags.wait,
             dry_run=flags.dry_run,
             force=getattr(flags, "force", False),
+            loaded=loaded or {},
         )
 
     @property
@@ -140,16 +156,17 @@ class Session:
         if not self.specs:
             print("no run has failed or gone stale")
             return None
-        with leaving_nothing() if self.dry_run else nullcontext():
+        with leaving(self.dry_run):
             return self._run()
 
     def _run(self) -> int | None:
         store = Store(self.context.runs)
         splits = self._load_data()
-        check_backbones(self.specs, splits)
+        check_fit(self.specs, splits)
         data = {key: (part.train.fingerprint, part.test.fingerprint) for key, part in splits.items()}
         here = (data, self.context.provenance["plugins"])
-        todo = make_todo(self.specs, store, force=self.force, here=here)
+        of_fold = fingerprints(splits, self.context.sources)
+        todo = make_todo(self.specs, store, force=self.force, here=here, of_fold=of_fold)
         redo = {spec.run_id: mark for spec in todo.todo if self.force and (mark := store.run(spec).fingerprint())}
         executor = self._executor(todo.todo, replace(self.context, redo=redo))
         new = self._unqueued(todo.todo)
@@ -220,7 +237,7 @@ class Session:
         """Every data set once, here: one that is missing or damaged ends the command before anything runs, and the runs
         find the cache built."""
         wanted = dict.fromkeys((spec.dataset, spec.recipe.image_size) for spec in self.specs)
-        return {key: self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
+        return {key: self.loaded.get(key) or self.context.sources.dataset(key[0]).load(key[1]) for key in wanted}
 
     def _print(self, todo: Todo, queued: int, notes: Sequence[str]) -> None:
         print(f"{len(todo.todo)} runs to do, {len(todo.done)} finished already", end="")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.plan.grid import MSCELEB
@@ -22,14 +22,23 @@ class Todo:
     remarks: tuple[str, ...] = field(default=())
 
 
-Made = tuple[Mapping[tuple[str, int | None], tuple[str, str]], Mapping[str, str]]
+Fingerprints = tuple[str, str]  # of training and test split
+Made = tuple[Mapping[tuple[str, int | None], Fingerprints], Mapping[str, str]]
 
 
-def make_todo(specs: Sequence[RunSpec], store: Store, *, force: bool = False, here: Made = ({}, {})) -> Todo:
+def make_todo(
+    specs: Sequence[RunSpec],
+    store: Store,
+    *,
+    force: bool = False,
+    here: Made = ({}, {}),
+    of_fold: Callable[[RunSpec], Fingerprints] | None = None,
+) -> Todo:
     """Split runs into finished ones and those to do. `force` does finished ones again (the old ones are set aside).
 
-    here: what finished runs should have been made with, (data set, image size) -> fingerprints of training and test
-    split, and plug-in -> sha256; those that were not are remarked on.
+    here: what finished runs should have been made with, (data set, image size) -> fingerprints, and plug-in -> sha256;
+    those that were not are remarked on. of_fold: the fingerprints that a run with a fold should have, which are those
+    of its own parts; asked for finished ones alone, since it reads all images.
     """
     folders = {spec.run_id: store.run(spec) for spec in specs}
     done: set[str] = set()
@@ -38,7 +47,7 @@ def make_todo(specs: Sequence[RunSpec], store: Store, *, force: bool = False, he
         record = folders[spec.run_id].finished()
         if record is not None:
             done.add(spec.run_id)
-            for what in _other_than(here, spec, record):
+            for what in (*_other_data(here[0], of_fold, spec, record), *_other_plugins(here[1], record)):
                 others.setdefault(what, []).append(spec)
     todo = tuple(spec for spec in specs if spec.run_id not in done)
     remarks = [
@@ -54,16 +63,29 @@ def make_todo(specs: Sequence[RunSpec], store: Store, *, force: bool = False, he
     )
 
 
-def _other_than(here: Made, spec: RunSpec, record: Record) -> Iterator[str]:
-    """What of a finished run's making has changed since: its numbers are not those of what is here now."""
-    data, plugins = here
+def _other_data(
+    whole: Mapping[tuple[str, int | None], Fingerprints],
+    of_fold: Callable[[RunSpec], Fingerprints] | None,
+    spec: RunSpec,
+    record: Record,
+) -> Iterator[str]:
+    """The data that a finished run was made with, where they have changed since."""
     known = record.provenance.get("data") or {}
-    now = data.get((spec.dataset, spec.recipe.image_size))
-    if now and spec.fold is None and known.get("train") and (known.get("train"), known.get("test")) != now:
+    if not known.get("train"):
+        return
+    if spec.fold is None:
+        now = whole.get((spec.dataset, spec.recipe.image_size))
+    else:
+        now = of_fold(spec) if of_fold else None
+    if now and (known.get("train"), known.get("test")) != now:
         yield f"other data of {spec.dataset}"
-    for name, digest in (record.provenance.get("plugins") or {}).items():
-        if plugins.get(name, digest) != digest:
-            yield f"another plug-in {name}"
+
+
+def _other_plugins(plugins: Mapping[str, str], record: Record) -> Iterator[str]:
+    """The plug-ins that a finished run was made with and that have changed since."""
+    made = record.provenance.get("plugins") or {}
+    if not {*plugins.values()} <= {*made.values()}:  # else none is other than it was: one more or less, or renamed
+        yield from (f"another plug-in {name}" for name, digest in made.items() if digest not in plugins.values())
 
 
 def _remarks(specs: Sequence[RunSpec], folders: Iterable[RunFolder]) -> Iterable[str]:

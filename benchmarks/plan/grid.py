@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -14,14 +15,14 @@ import methods
 from benchmarks.plan import recipe as recipes
 from benchmarks.plan.paths import Sources
 from benchmarks.plan.recipe import Recipe
-from benchmarks.plan.spec import Noise, RunSpec
+from benchmarks.plan.spec import MOST_SEED, Noise, RunSpec
 from benchmarks.plan.suite import Arm, Suite
 from common import dotted
 from common.errors import UserError
 from common.foreign import Unreadable, parse_json
 from common.registry import unknown
 from common.text import printable
-from datasets.noise import named
+from datasets.noise import check_noise, named
 from datasets.registry import DATASETS
 from methods.core import backbones
 from methods.core.settings import settings_of
@@ -35,7 +36,8 @@ MSCELEB = Path("weights") / "resnet18_msceleb.pth"  # below the data folder
 class Request:
     """What the command line or a suite asks for. `recipe` None: `quick` on embedded data, `real_recipe` on real data.
 
-    own_protocols: each method with the values of its own authors, where the recipe has such.
+    own_protocols: each method with the values of its own authors, where the recipe has such. Raises UserError where a
+    setting is given two values: which of them a run had would be anybody's guess.
     """
 
     arms: tuple[Arm, ...]
@@ -48,6 +50,15 @@ class Request:
     real_recipe: str = "paper"
     own_protocols: bool = False
     sets: tuple[tuple[str, str, Any], ...] = ()  # (method or "recipe", dotted key, value), from --set
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sets", tuple(_dotted(self.sets)))
+        given = Counter(f"{owner}.{key}" for owner, key, _ in self.sets)
+        if twice := next((name for name, count in given.items() if count > 1), None):
+            raise UserError(f"--set {printable(twice)} is given twice")
+        for flag in ("epochs", "backbone"):
+            if getattr(self, flag) is not None and f"recipe.{flag}" in given:
+                raise UserError(f"--{flag} and --set recipe.{flag} set the same; give one of them")
 
     def sources(self, data: Path) -> Sources:
         """The identities behind the names that were typed, for data sets below `data`. Raises UserError."""
@@ -68,6 +79,18 @@ def parse_set(text: str) -> tuple[str, str, Any]:
         return owner, key, value
 
 
+def _dotted(sets: Iterable[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    """Each setting by its dotted key: `rul.relabel={"epoch":2}` is `rul.relabel.epoch=2`. A recipe's own tables are
+    values (`schedule`), but for its methods' settings."""
+    for owner, key, value in sets:
+        if not isinstance(value, Mapping):
+            yield owner, key, value
+        elif owner != "recipe":
+            yield from ((owner, place, part) for place, part in dotted.flatten({key: value}).items())
+        else:
+            yield owner, key, dotted.flatten(value) if key == "method" else value
+
+
 def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
     """A suite's grid over whichever of its data sets are present below `data`, or over its stand-in where none is.
 
@@ -78,6 +101,8 @@ def from_suite(suite: Suite, data: Path, **changes: Any) -> Request:
             if arm in suite.arms:
                 methods.validate_config(arm.method, METHODS.load(arm.method), dotted.nest(arm.set))
         datasets = changes.get("datasets") or _present(suite, data)
+        for ratio in suite.noise:
+            check_noise(suite.noise_kind, ratio)
         noise = [Noise(kind=kind, ratio=ratio) for kind, ratio in (named(suite.noise_kind, one) for one in suite.noise)]
     except UserError as error:
         raise UserError(f"suite '{suite.name}': {error}") from None
@@ -109,7 +134,7 @@ def resolve(request: Request, sources: Sources, weights: Path | None = None) -> 
     prepared = []  # of each data set and arm, what all its runs share
     for name in request.datasets:
         recipes_ = [_recipe(request, name, arm.method) for arm in request.arms]
-        pretrained = _weights(recipes_[0][0], sources.data, weights)
+        pretrained = _weights(name, recipes_[0][0], sources.data, weights)
         settings = [_config(arm, recipe, request.sets) for arm, (recipe, _) in zip(request.arms, recipes_, strict=True)]
         prepared.append((sources.identities[name], pretrained, [*zip(request.arms, recipes_, settings, strict=True)]))
     specs: dict[str, RunSpec] = {}
@@ -172,11 +197,19 @@ def _config(arm: Arm, recipe: Recipe, sets: Iterable[tuple[str, str, Any]]) -> t
     usual = methods.validate_config(arm.method, cls, dotted.nest(fitting)).model_dump(mode="json")
     given = {**fitting, **chosen}
     config = methods.validate_config(arm.method, cls, dotted.nest(given)).model_dump(mode="json")
+    now, before = dotted.flatten(config), dotted.flatten(usual)
     for key, value in given.items():
-        if isinstance(value, bool) and not isinstance(dotted.get(config, key), bool):
+        if _number_for_boolean(value, now.get(key, value)):
             raise UserError(f"{arm.method}.{key} = {value}: must be a number, not true or false")
     # A setting given its default value is no other arm: it is not named as one.
-    return config, {key: value for key, value in chosen.items() if dotted.get(config, key) != dotted.get(usual, key)}
+    return config, {key: value for key, value in chosen.items() if now.get(key) != before.get(key)}
+
+
+def _number_for_boolean(given: Any, taken: Any) -> bool:
+    """Whether true or false was taken for a number, by itself or in a list."""
+    if isinstance(given, list) and isinstance(taken, list):
+        return any(map(_number_for_boolean, given, taken))
+    return isinstance(given, bool) and not isinstance(taken, bool)
 
 
 def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpec:
@@ -190,17 +223,22 @@ def _with_members(spec: RunSpec, sets: Sequence[tuple[str, str, Any]]) -> RunSpe
     for name, seed in cls.members(methods.validate_config(spec.method, cls, spec.config), spec.seed):
         config, changed = _config(Arm(method=name), spec.recipe, sets)
         changed |= {key: value for key, value in spec.overrides.items() if key.startswith("recipe.")}
+        if not 0 <= seed < MOST_SEED:
+            raise UserError(f"seed {spec.seed}: {spec.method} takes a run of seed {seed}; seeds end at {MOST_SEED - 1}")
         own = {"method": name, "seed": seed, "config": config, "overrides": changed}
         shared = {key: getattr(spec, key) for key in ("dataset", "noise", "recipe", "weights")}
         members.append(RunSpec(**shared, **own, noise_seed=None if seed == spec.seed else spec.seed))
     return RunSpec.model_validate({**spec.model_dump(), "members": members}) if members else spec
 
 
-def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
+def _weights(dataset: str, recipe: Recipe, data: Path, given: Path | None) -> str | None:
     """What identifies the pretrained weights: a file's sha256, "imagenet", or None for training from scratch."""
-    if given == Path(IMAGENET):
-        if not recipe.backbone.startswith("resnet18"):
-            raise UserError(f"--weights imagenet: they are a ResNet-18's; the recipe's backbone is {recipe.backbone}")
+    if given == Path(IMAGENET) or (given is None and recipe.pretrained == IMAGENET):
+        if recipe.backbone != "resnet18":  # also of another stem: its first layer is of another shape
+            what = f"recipe.pretrained = {IMAGENET}" if given is None else f"--weights {IMAGENET}"
+            raise UserError(
+                f"{what}: they are a ResNet-18's (resnet18); the backbone for {dataset} is {recipe.backbone}"
+            )
         return IMAGENET
     if given is not None:
         if not given.is_file():
@@ -214,7 +252,7 @@ def _weights(recipe: Recipe, data: Path, given: Path | None) -> str | None:
         raise UserError(
             f"recipe.pretrained = {TIMM}: only for backbones of timm's ({TIMM}:NAME), not {recipe.backbone}"
         )
-    return recipe.pretrained if recipe.pretrained in (IMAGENET, TIMM) else None
+    return TIMM if recipe.pretrained == TIMM else None
 
 
 def weights_file(data: Path, given: Path | None) -> Path | None:

@@ -57,14 +57,28 @@ class Sources:
     @classmethod
     def of(cls, data: Path, datasets: Iterable[str], kinds: Iterable[str]) -> Sources:
         """For names as typed (`faces`, `folder:PATH`, `human:worse`, `file:PATH`). Raises UserError."""
-        identities = {name: DATASETS.load(name)(data).identity() for name in datasets}
-        identities |= {kind: noise.identity(kind, data) for kind in kinds}
-        return cls(data, {known: _absolute(name) for name, known in identities.items() if known != name}, identities)
+        places: dict[str, tuple[str, str]] = {}  # name as typed -> identity, name with an absolute path
+        for name in datasets:
+            dataset: Dataset = DATASETS.load(name)(data)
+            places[name] = dataset.identity(), dataset.absolute()
+        for kind in kinds:
+            known = noise.identity(kind, data)
+            places[kind] = known, known if known == kind else _absolute(kind)
+        typed = {known: absolute for known, absolute in places.values() if known != absolute}
+        return cls(data, typed, {name: known for name, (known, _) in places.items()})
 
     def dataset(self, identity: str) -> Dataset:
         """The data set a run calls by `identity`."""
         dataset: Dataset = DATASETS.load(self.typed.get(identity, identity))(self.data)
         return dataset
+
+    def changed(self, dataset: str, kind: str) -> str:
+        """Of a data set and a noise kind, by their identities, the first whose files are others now, as it is typed;
+        empty where none is. Raises UserError for one that is not there."""
+        if self.dataset(dataset).identity() != dataset:
+            return self.typed.get(dataset, dataset)
+        typed = self.noise_kind(kind)
+        return typed if noise.identity(typed, self.data) != kind else ""
 
     def noise_kind(self, identity: str) -> str:
         """The noise kind a run calls by `identity`, with its path."""
@@ -72,6 +86,6 @@ class Sources:
 
 
 def _absolute(name: str) -> str:
-    """`folder:PATH` with the path made absolute: runs have working folders of their own."""
+    """`file:PATH`, a list of labels, with the path made absolute: runs have working folders of their own."""
     kind, _, path = name.partition(":")
     return f"{kind}:{user_path(path).resolve()}"

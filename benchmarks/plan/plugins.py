@@ -59,6 +59,19 @@ def load_plugins(paths: Iterable[Path]) -> list[str]:
     return added
 
 
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """What records know plug-ins by: the files' names, made printable, with their contents' sha256.
+
+    Raises UserError for two files of one name, of which a record could hold one alone.
+    """
+    files: dict[str, Path] = {}
+    for path in paths:
+        first = files.setdefault(printable(path.name), path)
+        if os.path.realpath(first) != os.path.realpath(path):
+            raise UserError(f"--plugin {path}: {first} has the same name, by which records know it; rename one of them")
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+
+
 def _import(name: str, path: Path) -> None:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

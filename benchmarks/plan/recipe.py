@@ -129,6 +129,15 @@ class Recipe(_Frozen):
         check_normalisation(self.mean, self.std)
         return self
 
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Recipe:
+        """What else would end each run, one of them after its last epoch."""
+        if self.test_view == "ten_crop" and self.crop is None:
+            raise ValueError("test_view = ten_crop needs a crop, the side of the ten")
+        if self.optimizer == "sgd" and self.nesterov and not self.momentum:
+            raise ValueError("nesterov = true needs a momentum above 0")
+        return self
+
     def input_size(self, native: int) -> int:
         """Pixels a side of what the network sees, for images of `native` pixels."""
         return self.crop or self.image_size or native

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.plan.toml_folder import SUFFIX, TomlFolder
+from common.dotted import flatten
 from common.errors import UserError
 from common.files import user_path
 from common.registry import unknown
@@ -60,10 +61,10 @@ class RecipeFile(BaseModel):
 
 
 def over(*tables: TomlTable) -> TomlTable:
-    """Each table over those before it; the settings of methods (`method = {...}`) key by key."""
+    """Each table over those before it; the settings of methods (`method = {...}`) key by key, dotted."""
     found: TomlTable = {}
     for table in tables:
-        settings = {**found.get("method", {}), **table.get("method", {})}
+        settings = {**found.get("method", {}), **flatten(table.get("method", {}))}
         found |= {key: value for key, value in table.items() if key != METHODS}
         found |= {"method": settings} if settings else {}
     return found
@@ -97,6 +98,10 @@ def values(
         for place, part in ((name, table), *((f"{name}.{METHODS}.{owner}", part) for owner, part in own.items())):
             if not isinstance(part.get("method", {}), dict):
                 raise UserError(f"recipe '{called}': {place}.method holds settings, {{ KEY = VALUE }}")
+            try:
+                flatten(part.get("method", {}))
+            except UserError as error:
+                raise UserError(f"recipe '{called}': {place}.method: {error}") from None
             for key in part:
                 if key not in valid and not (part is table and key == METHODS):
                     names = [f"{place}.{one}" for one in valid]

@@ -6,7 +6,7 @@ import methods
 from benchmarks.plan.spec import RunSpec
 from common.errors import UserError
 from datasets.registry import DATASETS
-from methods.core.backbones import BACKBONES
+from methods.core import backbones
 from methods.registry import METHODS
 
 
@@ -20,8 +20,7 @@ def obstacle(spec: RunSpec) -> str:
             if complete != one.config:
                 return f"its settings of {one.method} are not all those of this version"
             DATASETS.load(one.dataset)
+            backbones.check(one.recipe.backbone)
         except UserError as error:
             return str(error)
-        if one.recipe.backbone not in BACKBONES:
-            return f"there is no backbone '{one.recipe.backbone}'"
     return ""

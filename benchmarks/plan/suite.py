@@ -10,10 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from benchmarks.plan.numeric import Real, Whole
 from benchmarks.plan.spec import MOST_SEED
 from benchmarks.plan.toml_folder import TomlFolder
+from common.dotted import flatten
 from common.text import one_line
 
 Text = Annotated[str, AfterValidator(one_line)]
 Seed = Annotated[Whole, Field(ge=0, lt=MOST_SEED)]
+Dotted = Annotated[dict[str, Any], AfterValidator(flatten)]  # as tables or dotted, a setting has one name
 SUITES = TomlFolder("suite", Path(__file__).parent / "suites")
 
 
@@ -24,7 +26,7 @@ class Arm(BaseModel):
 
     method: Text
     label: Text | None = None  # how the tables name it; the method's name if absent
-    set: dict[str, Any] = Field(default_factory=dict)  # dotted keys: {"relabel.enabled": true}
+    set: Dotted = Field(default_factory=dict)  # {"relabel.enabled": true}
 
     @property
     def name(self) -> str:

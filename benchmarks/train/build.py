@@ -30,6 +30,7 @@ from methods.core import backbones
 from methods.core.base import Method
 from methods.core.timm_networks import load_pretrained as load_timm
 from methods.core.weights import IMAGENET, TIMM, load_weights, sha256
+from methods.registry import METHODS
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,34 @@ def create_method(spec: RunSpec, num_classes: int, side: int, channels: int) -> 
     )
 
 
-def check_backbones(specs: Iterable[RunSpec], splits: Mapping[tuple[str, int | None], Splits]) -> None:
-    """Raise UserError where a network does not take a data set's images; `splits` by data set and image size."""
+def check_fit(specs: Iterable[RunSpec], splits: Mapping[tuple[str, int | None], Splits]) -> None:
+    """Raise UserError where a recipe or a network does not take a data set's images; `splits` by data set and image
+    size. It is known now, not in each run or after its last epoch."""
     wanted = set()
-    for spec in specs:
-        images = splits[spec.dataset, spec.recipe.image_size].train.images
-        wanted.add((spec.recipe.backbone, images.shape[3], spec.recipe.input_size(images.shape[1])))
+    for spec in {(s.dataset, s.method, s.recipe.model_dump_json()): s for s in specs}.values():
+        _, side, _, channels = splits[spec.dataset, spec.recipe.image_size].train.images.shape
+        try:
+            _check_pipelines(spec, side, channels)
+        except UserError as error:
+            raise UserError(f"recipe '{spec.recipe.name}' for '{spec.dataset}': {error}") from None
+        wanted.add((spec.recipe.backbone, channels, spec.recipe.input_size(side)))
     for name, channels, side in sorted(wanted):
         backbones.create(name, channels, side)
+
+
+def _check_pipelines(spec: RunSpec, side: int, channels: int) -> None:
+    """Send one black image of `side` pixels through all that images go through in training and in testing."""
+    recipe, extra = spec.recipe, METHODS.load(spec.method).extra_augment
+    if recipe.crop is not None and recipe.crop > side:
+        raise UserError(f"crop = {recipe.crop}: larger than the images, which have {side} pixels a side")
+    pipeline, generator = recipe_pipeline(recipe, channels, extra), torch.Generator()
+    image = torch.zeros(1, channels, side, side, dtype=torch.uint8)
+    pipeline.train(image, generator)
+    _pipeline(recipe, recipe.second_view or (), channels).train(image, generator)
+    if recipe.test_view == "ten_crop":
+        pipeline.ten_crop(image)
+    else:
+        pipeline.test(image)
 
 
 def load_pretrained(method: Method, spec: RunSpec, file: Path | None, channels: int = 3) -> None:

@@ -4,10 +4,13 @@ that has not seen its label."""
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from benchmarks.plan.paths import Sources
 from benchmarks.plan.spec import RunSpec
+from benchmarks.train.build import label_noise
 from benchmarks.train.seeding import seed_for
 from common.errors import UserError
 from datasets.base import ImageSet, Splits, fingerprint_of
@@ -47,6 +50,25 @@ def leave_out(spec: RunSpec, splits: Splits, noisy: NoisyLabels) -> tuple[Splits
     out = parts(spec, noisy.labels) == spec.fold[0]
     folded = Splits(train=_rows(splits.train, ~out), test=_rows(splits.train, out), notes=splits.notes)
     return folded, NoisyLabels(noisy.labels[~out], noisy.mask[~out])
+
+
+def fingerprints(
+    splits: Mapping[tuple[str, int | None], Splits], sources: Sources
+) -> Callable[[RunSpec], tuple[str, str]]:
+    """What gives the fingerprints of the training and the test split that a run with a fold has of these data (by data
+    set and image size), as its record says them. All images are read, once for each fold and its labels."""
+    known: dict[tuple, tuple[str, str]] = {}
+
+    def of(spec: RunSpec) -> tuple[str, str]:
+        seed = spec.seed if spec.noise_seed is None else spec.noise_seed
+        key = (spec.dataset, spec.recipe.image_size, spec.noise, seed, spec.fold)
+        if key not in known:
+            whole = splits[spec.dataset, spec.recipe.image_size]
+            own, _ = leave_out(spec, whole, label_noise(spec, whole.train, sources))
+            known[key] = own.train.fingerprint, own.test.fingerprint
+        return known[key]
+
+    return of
 
 
 def _rows(part: ImageSet, chosen: np.ndarray) -> ImageSet:

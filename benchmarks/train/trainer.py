@@ -234,15 +234,16 @@ class Trainer:
         )
 
     def _resume(self) -> None:
-        """Go on from the last checkpoint: never one of other data or of another plug-in, whose run this is not."""
+        """Go on from the last checkpoint: never one of other data or of another plug-in, whose run this is not. What
+        tells plug-ins is what they hold: one more that is loaded now changes nothing, nor does another name."""
         saved = checkpoint.load(self.folder.checkpoint, self.spec.run_id, self.recipe.epochs)
         if saved is None:
             return
-        for what, before, now in (
-            ("data", saved.data, list(self.code.data)),
-            ("plug-in", saved.plugins, self.code.plugins),
+        for what, same in (
+            ("data", saved.data == list(self.code.data)),
+            ("plug-in", {*saved.plugins.values()} <= {*self.code.plugins.values()}),
         ):
-            if before != now:
+            if not same:
                 log.warning("the %s is not the one of the checkpoint any more: the run starts over", what)
                 return
         if saved.labels.shape != self.labels.shape:

@@ -16,7 +16,7 @@ from benchmarks.apply import picture
 from benchmarks.apply.predictions import write_csv
 from benchmarks.apply.suspects import Suspects, check_cleanlab, cleanlab_issues, collect, folded
 from benchmarks.cli.request import without_gpu
-from benchmarks.cli.session import Session
+from benchmarks.cli.session import Session, leaving
 from benchmarks.cli.terminal import table
 from benchmarks.cli.values import dataset, parse_names, parse_noise
 from benchmarks.plan import grid as plan
@@ -36,6 +36,11 @@ from datasets.base import Splits
 
 def suspects(flags: argparse.Namespace) -> int:
     """Do the runs that are not done yet, then write tables and pictures. Returns 1 where some run failed."""
+    with leaving(flags.dry_run):
+        return _suspects(flags)
+
+
+def _suspects(flags: argparse.Namespace) -> int:
     if flags.cleanlab:
         check_cleanlab()
     load_plugins(flags.plugin)
@@ -62,14 +67,15 @@ def suspects(flags: argparse.Namespace) -> int:
     out = flags.out or Path("suspects") / folder_of(flags.name)
     for name in methods:
         check_writable(out / f"{name}.csv")
-    splits = sources.dataset(specs[0].dataset).load(specs[0].recipe.image_size)
+    key = specs[0].dataset, specs[0].recipe.image_size
+    splits = sources.dataset(key[0]).load(key[1])
     parts(specs[0], splits.train.labels)  # too few images are known now, not in each run
     wrong = known_wrong(flags.clean, splits, specs[0], sources)
     print(
         f"note: judged are the {len(splits.train):,} training images, not the {len(splits.test):,} of the test split; "
         "in a folder of your own, train/<class>/ and test/<class>/ say which are which"
     )
-    code = Session.of(flags, specs, sources, weights).run()
+    code = Session.of(flags, specs, sources, weights, {key: splits}).run()
     if code:
         return code
     if code is None:  # a dry run, or jobs that nobody waits for

@@ -6,11 +6,12 @@ import argparse
 import csv
 import dataclasses
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
-from benchmarks.cli.session import Session
+from benchmarks.cli.session import Session, leaving
 from benchmarks.cli.values import dataset, parse_names
 from benchmarks.plan import grid as plan
 from benchmarks.plan import recipe as recipes
@@ -20,9 +21,10 @@ from benchmarks.plan.suite import Arm
 from benchmarks.store.record import read_record
 from benchmarks.store.run_folder import RunFolder
 from benchmarks.store.runs import Store
-from benchmarks.train.folds import with_fold
+from benchmarks.train.folds import parts, with_fold
 from common.errors import UserError
 from common.files import atomic_write, check_writable
+from common.foreign import Unreadable, read_text
 from common.text import printable
 
 LOWEST_SEED = 100  # tables take seeds from 0 on: what is chosen here is chosen on other ones
@@ -45,10 +47,16 @@ def tune(flags: argparse.Namespace) -> int:
 
     That one diverged is a result: it is not done again, and its rate is not chosen.
     """
+    with leaving(flags.dry_run):
+        return _tune(flags)
+
+
+def _tune(flags: argparse.Namespace) -> int:
     if flags.seed < LOWEST_SEED:
         raise UserError(f"--seed {flags.seed}: tables use the low ones; tune with {LOWEST_SEED} or more")
     rates = _rates(flags.lr)
     check_writable(flags.out)
+    _read(flags.out)  # one that cannot be read is known now, not after all runs
     load_plugins(flags.plugin)
     request = plan.Request(
         arms=tuple(Arm(method=name) for name in parse_names(flags.methods)),
@@ -63,13 +71,16 @@ def tune(flags: argparse.Namespace) -> int:
         rate: plan.resolve(dataclasses.replace(request, sets=(("recipe", "lr", rate),)), sources) for rate in rates
     }
     first = next(iter(by_rate.values()))[0]
-    has_split = sources.dataset(first.dataset).load(first.recipe.image_size).validation is not None
+    key = first.dataset, first.recipe.image_size
+    splits = sources.dataset(key[0]).load(key[1])
+    has_split = splits.validation is not None
     if not has_split:
         by_rate = {rate: [with_fold(spec, HELD_OUT) for spec in specs] for rate, specs in by_rate.items()}
+        parts(with_fold(first, HELD_OUT), splits.train.labels)  # too few images are known now, not in each run
     store = Store(flags.runs.resolve())
     tried = [(spec, store.run(spec)) for specs in by_rate.values() for spec in specs]
     todo = [spec for spec, folder in tried if not _diverged(folder)]
-    code = Session.of(flags, todo, sources, None).run() if todo else 0
+    code = Session.of(flags, todo, sources, plan.weights_file(flags.data, None), {key: splits}).run() if todo else 0
     only_diverged = code == 1 and all(folder.record.exists() or _diverged(folder) for _, folder in tried)
     if flags.dry_run or (code != 0 and not only_diverged):
         return code or 0
@@ -131,8 +142,8 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
     recipe = first.recipe
     full = recipes.load(flags.recipe, first.dataset).epochs
     part = f", {recipe.epochs} of its {full} epochs" if recipe.epochs != full else ""
-    command = f"python bench.py tune {flags.name} --methods {flags.methods} --lr {flags.lr} --seed {flags.seed}"
-    command += f" --recipe {recipe.name}" + (f" --epochs {flags.epochs}" if flags.epochs else "")
+    command = ["tune", flags.name, "--methods", flags.methods, "--lr", flags.lr, "--seed", str(flags.seed)]
+    command += ["--recipe", flags.recipe, *(["--epochs", str(flags.epochs)] if flags.epochs else [])]
     return "\n".join(
         [
             f"## {first.dataset}, recipe {recipe.name}{part}",
@@ -148,7 +159,7 @@ def section(first: RunSpec, found: AccuracyCurves, flags: argparse.Namespace, sp
             "",
             *((EDGE, "") if chosen in (min(found), max(found)) else ()),
             "```",
-            command,
+            printable(f"python bench.py {shlex.join(command)}"),
             "```",
             "",
         ]
@@ -160,11 +171,21 @@ def _late_rise(curve: Sequence[float]) -> float:
     return curve[-1] - curve[max(0, len(curve) - 1 - max(1, round(len(curve) / 5)))]
 
 
+def _read(path: Path) -> str:
+    """The page, or the beginning of one. Raises UserError for a file that is no text in UTF-8."""
+    try:
+        return read_text(path).replace("\r\n", "\n")
+    except FileNotFoundError:
+        return "# How learning rates were chosen\n\n"
+    except Unreadable as error:
+        raise UserError(f"--out {path}: {error}") from None
+
+
 def _replace(path: Path, text: str) -> None:
     """Put a section in the place of the one with the same heading, or at the end of the file."""
-    old = path.read_text(encoding="utf-8") if path.is_file() else "# How learning rates were chosen\n\n"
+    old = _read(path)
     heading = re.escape(text.split("\n", 1)[0])
-    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    pattern = re.compile(rf"^{heading}\n.*?(?=^##? |\Z)", re.MULTILINE | re.DOTALL)
     new = pattern.sub(lambda _: text, old) if pattern.search(old) else f"{old.rstrip()}\n\n{text}"
     with atomic_write(path) as file:
         file.write(new)

@@ -2,11 +2,16 @@
 
 import argparse
 import csv
+import shlex
 
 import pytest
+import torch
+import torchvision
 
 from benchmarks.cli.verbs.tune import EDGE, _replace, section
 from benchmarks.store.runs import Store
+from methods.core.weights import sha256
+from tests.runs import CHECKOUT
 
 
 def test_the_rate_with_the_highest_mean_is_chosen_on_what_was_held_out(bench, tmp_path):
@@ -75,6 +80,51 @@ def test_a_section_replaces_its_own_alone(tmp_path):
     _replace(page, "## b, recipe x\n\nother\n")
     _replace(page, "## a, recipe x\n\nnew\n")
     assert page.read_text() == "# How learning rates were chosen\n\n## a, recipe x\n\nnew\n## b, recipe x\n\nother\n"
+
+
+@pytest.mark.parametrize("heading", ["# Appendix", "## b, recipe x", "## "])
+def test_what_stands_behind_a_section_stays(tmp_path, heading):
+    page = tmp_path / "page.md"
+    rest = f"{heading}\n\nmy own words\n\n### of mine\n"
+    page.write_bytes(f"# Notes\r\n\n## a, recipe x\r\n\r\nold\n\n### too\n\n{rest}".encode())
+    _replace(page, "## a, recipe x\n\nnew\n")
+    assert page.read_bytes().decode() == f"# Notes\n\n## a, recipe x\n\nnew\n{rest}"
+
+
+def test_a_page_that_is_no_text_is_refused_before_the_runs(bench, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_bytes("# Größe\n".encode("latin-1"))
+    done = bench("tune", "digits", "--recipe", "quick", "--epochs", "1", "--methods", "baseline", "--out", "page.md")
+    assert done.returncode == 2 and done.stderr == "bench.py: --out page.md: not UTF-8 (byte 4)\n" and not done.stdout
+    assert page.read_bytes() == "# Größe\n".encode("latin-1") and not (tmp_path / "runs").exists()
+
+
+def test_the_printed_command_does_it_again(bench, tmp_path):
+    (tmp_path / "my own.toml").write_text('title = "mine"\nextends = "quick"\n')
+    call = ["digits", "--methods", "baseline", "--lr", "1e-3,0.01", "--seed", "101", "--recipe", "my own.toml"]
+    done = bench("tune", *call, "--epochs", "1", "--out", "page.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "page.md").read_text()
+    assert "## digits, recipe my own, 1 of its " in text
+    program, script, *printed = shlex.split(text.split("```\n")[1])
+    assert (program, script) == ("python", "bench.py") and printed == ["tune", *call, "--epochs", "1"]
+    again = bench(*printed, "--out", "page.md")
+    assert "0 runs to do, 2 finished already" in again.stdout and (tmp_path / "page.md").read_text() == text
+
+
+def test_runs_start_from_the_weights_below_the_data_folder(bench, tmp_path):
+    file = tmp_path / "data" / "weights" / "resnet18_msceleb.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(torchvision.models.resnet18().state_dict(), file)
+    recipe = (
+        'title = "t"\nextends = "quick"\n[default]\nbackbone = "resnet18"\npretrained = "msceleb"\nimage_size = 8\n'
+    )
+    (tmp_path / "mine.toml").write_text(recipe)
+    call = ("dots", "--methods", "baseline", "--lr", "1e-4,1e-3", "--recipe", "mine.toml", "--epochs", "1")
+    done = bench("tune", *call, "--plugin", str(CHECKOUT / "tests" / "tiny_plugin.py"), "--out", "page.md")
+    assert done.returncode == 0, done.stderr
+    records = [record for _, record in Store(tmp_path / "runs").records()]
+    assert len(records) == 2 and {record.spec.weights for record in records} == {sha256(file)}
 
 
 @pytest.mark.parametrize(

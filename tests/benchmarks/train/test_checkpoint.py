@@ -173,3 +173,37 @@ def test_a_finished_run_on_other_data_is_named_and_not_done_again(interrupted, t
         (remark,) = plan.remarks
         assert text in remark and "--force" in remark
     assert make_todo([interrupted], store, force=True).todo == (interrupted,)
+
+
+@pytest.mark.parametrize(
+    ("now", "goes_on"),
+    [
+        ({"mine.py": "1", "other.py": "2"}, True),  # one more, which the run does not know
+        ({"renamed.py": "1"}, True),
+        ({"renamed.py": "2"}, False),  # and edited
+        ({"other.py": "1", "mine.py": "2"}, True),
+        ({"mine.py": "2", "other.py": "3"}, False),
+        ({}, False),
+    ],
+)
+def test_plug_ins_are_told_by_what_they_hold(interrupted, tmp_path, caplog, now, goes_on):
+    with caplog.at_level(logging.INFO):
+        assert execute(interrupted, context(tmp_path, plugins=now))
+    assert ("going on after epoch 2" in caplog.text) is goes_on
+    assert ("the plug-in is not the one of the checkpoint" in caplog.text) is not goes_on
+
+
+@pytest.mark.parametrize(
+    ("now", "remarked"),
+    [
+        ({"mine.py": "1", "other.py": "2"}, False),
+        ({"renamed.py": "1"}, False),
+        ({"renamed.py": "2"}, True),
+        ({"renamed.py": "1", "mine.py": "2"}, False),
+        ({}, False),
+    ],
+)
+def test_a_finished_run_of_a_plug_in_that_was_edited_and_renamed_is_named(interrupted, tmp_path, now, remarked):
+    assert execute(interrupted, context(tmp_path))
+    remarks = make_todo([interrupted], Store(tmp_path / "runs"), here=({}, now)).remarks
+    assert [("another plug-in mine.py" in remark) for remark in remarks] == [True] * remarked
