@@ -14,7 +14,6 @@ from benchmarks.launch.run_queue import RunsOutcome
 from benchmarks.plan.spec import RunSpec
 from benchmarks.store.heartbeat import duration
 from benchmarks.store.runs import Store
-from common.text import printable
 
 LINE_SECONDS = 30.0  # between two plain lines when nothing ends
 
@@ -60,7 +59,7 @@ class ProgressBar:
         now = time.monotonic()
         if ended > self.reported or now - self.printed > LINE_SECONDS:
             self.reported, self.printed = ended, now
-            names = "; ".join(f"{printable(str(spec))} {shares[spec.run_id]:.0%}" for spec in running)
+            names = "; ".join(f"{spec} {shares[spec.run_id]:.0%}" for spec in running)
             failed = f", {len(outcome.failed)} failed" if outcome.failed else ""
             line = f"{ended}/{self.total} runs ended{failed}, {left} left"
             print(line + (f", now: {names}" if names else ""), flush=True)
@@ -82,5 +81,5 @@ class ProgressBar:
             bars.remove_task(self.tasks.pop(run_id))
         for run_id, spec in current.items():
             if run_id not in self.tasks:
-                self.tasks[run_id] = bars.add_task(printable(str(spec)), total=spec.recipe.epochs, note="")
+                self.tasks[run_id] = bars.add_task(str(spec), total=spec.recipe.epochs, note="")
             bars.update(self.tasks[run_id], completed=int(shares[run_id] * spec.recipe.epochs))

@@ -16,7 +16,7 @@ from benchmarks.plan.numeric import Values
 from benchmarks.plan.paths import RunPath
 from benchmarks.plan.recipe import Recipe
 from common import dotted
-from common.text import folder_name, one_line
+from common.text import folder_name, one_line, printable
 
 # Raised by one whenever the same settings would give other numbers than before (a mended loss, another protocol).
 PROTOCOL = 2  # 2: DUL reads its branch as log variance; partners are drawn without parity
@@ -106,7 +106,7 @@ class RunSpec(BaseModel):
         changed = "".join(f" {key}={value}" for key, value in self.overrides.items())
         of = "" if self.noise_seed is None else f" (labels of seed {self.noise_seed})"
         of += f" (without part {self.fold[0] + 1} of {self.fold[1]})" if self.fold else ""
-        return f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}"
+        return printable(f"{self.dataset} {self.method}{changed} noise {self.noise} seed {self.seed}{of}")
 
 
 def hash_of(spec: Mapping[str, Any]) -> str:

@@ -70,7 +70,8 @@ QUESTIONS: tuple[Claim, ...] = (
         comparisons=(),
         asked="here",
         shown=tuple(Side(arm, "selected") for arm in ("baseline", *LEARNED, RELABELS)),
-        remark="Best epoch on the test set minus last: it cannot be below zero, so it is described and not tested.",
+        remark="Best epoch on the test set minus last: in a single view it cannot be below zero, so it is described "
+        "and not tested.",
     ),
     Claim(
         number=16,

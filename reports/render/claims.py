@@ -28,7 +28,8 @@ HOW = (
     "interval and no outcome; not tested: there are no runs, or a reason is given. What cannot be below zero, and "
     "times, are described.",
     "A recipe says what its numbers may say: quick nothing, compact whether a claim holds in that setting, paper "
-    "whether the paper is reproduced: its difference and ours are equal to within the margin by two one-sided tests. "
+    "whether the paper is reproduced: its difference, with the error of the deviations that it prints, and ours are "
+    "equal to within the margin by two one-sided tests. "
     "Where two recipes have runs of a claim, one that says nothing is shown in the appendix alone.",
     "A comparison is called the paper's only where the paper's own tables satisfy it; where it gives no number "
     "stands –. Stand-ins (drawn faces, digits) are no part of this document. A method is not compared with itself. "

@@ -218,17 +218,18 @@ def _other_settings(dataset: str, runs: pd.DataFrame, suite: Suite, matched: Map
 def command(suite: Suite, dataset: str, setup: pd.Series | None, prefix: str) -> str:
     """The command that fills this data set's missing cells. Finished runs are skipped, so it asks for all of them."""
     words = [prefix, "--suite", suite.name, "--datasets", shlex.quote(dataset)]
-    return " ".join([*words, *(recipe_flags(setup.recipe, setup.epochs, dataset) if setup is not None else ())])
+    return " ".join([*words, *(recipe_flags(setup, dataset) if setup is not None else ())])
 
 
-def recipe_flags(recipe: str, epochs: int, dataset: str) -> list[str]:
-    """The flags that ask for a recipe with this many epochs; where a user's own file lies no record says."""
-    from benchmarks.plan import recipe as recipes
+def recipe_flags(row: pd.Series | Mapping[str, Any], dataset: str) -> list[str]:
+    """The flags that ask for a run's recipe, protocol and epochs; where a user's own file lies no record says."""
     from common.errors import UserError
 
+    recipe, epochs, own = row["recipe"], row["epochs"], row["protocols"] == "own"
     try:
-        usual = recipes.load(recipe, dataset).epochs
+        usual = recipes.load(recipe, dataset, row["method"] if own else None).epochs
     except UserError:
         usual = None
     called = recipe if recipe in recipes.RECIPES.names() else f"PATH/{recipe}.toml"
-    return ["--recipe", called, *(["--epochs", str(epochs)] if epochs != usual else [])]
+    protocol = ["--protocol", "own"] if own else []
+    return ["--recipe", called, *protocol, *(["--epochs", str(epochs)] if epochs != usual else [])]

@@ -158,7 +158,7 @@ def _commands(values: Values, arms: Sequence[str], cells: Sequence[Condition]) -
             "--noise",
             noise,
         ]
-        words += ["--seeds", count, *recipe_flags(rows[0]["recipe"], rows[0]["epochs"], dataset)]
+        words += ["--seeds", count, *recipe_flags(rows[0], dataset)]
         for method in methods:
             words += [f"--set {shlex.quote(f'{method}.{key}={value_label(value)}')}" for key, value in changes]
         yield " ".join(words)
