@@ -83,8 +83,8 @@ def _instead(wanted: str, reason: str) -> str:
 
 
 def _gpu_has_bfloat16(device: torch.device) -> bool:
-    with torch.cuda.device(device):  # the question is answered for the current device
-        return torch.cuda.is_bf16_supported(False)
+    """As `torch.cuda.is_bf16_supported` without emulation, which asks the current device alone."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -135,6 +135,12 @@ def test_bfloat16_that_a_cpu_would_emulate_gives_way_to_float32(specs, monkeypat
     assert "an eighth of the speed; float32 is used" in caplog.text
 
 
+def test_each_gpu_of_a_machine_has_the_precision_of_its_own(specs, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0) if device.index else (7, 5))
+    (spec,) = specs("rul")
+    assert [Precision.of(spec.recipe, torch.device("cuda", n)).name for n in (0, 1)] == ["float16", "bfloat16"]
+
+
 def test_tf32_is_float32_where_there_is_none(specs, caplog):
     (spec,) = specs("rul", sets=("recipe.precision=tf32",))
     with caplog.at_level(logging.WARNING):
