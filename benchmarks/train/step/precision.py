@@ -47,8 +47,12 @@ class Precision:
         """
         wanted: str = recipe.precision
         gpu = device.type == "cuda"
+        if (
+            gpu
+        ):  # torch asks the current device what it can do, here and in every autocast, whichever the tensors are on
+            torch.cuda.set_device(device)
         if wanted == "auto":
-            wanted = "float32" if not gpu else "bfloat16" if _gpu_has_bfloat16(device) else "float16"
+            wanted = "float32" if not gpu else "bfloat16" if torch.cuda.is_bf16_supported(False) else "float16"
         elif wanted == "tf32" and not (gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
             wanted = _instead(wanted, f"{device} has no such products")
         elif wanted == "bfloat16" and not gpu and not _cpu_has_bfloat16():
@@ -80,11 +84,6 @@ class Precision:
 def _instead(wanted: str, reason: str) -> str:
     log.warning("precision %s: %s; float32 is used", wanted, reason)
     return "float32"
-
-
-def _gpu_has_bfloat16(device: torch.device) -> bool:
-    """As `torch.cuda.is_bf16_supported` without emulation, which asks the current device alone."""
-    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _cpu_has_bfloat16() -> bool:

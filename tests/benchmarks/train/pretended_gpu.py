@@ -121,6 +121,8 @@ def pretended_gpu(monkeypatch, free=80 << 30):
 
     for owner, name, stand_in in (
         (torch.cuda, "mem_get_info", lambda device: (free, free)),
+        (torch.cuda, "set_device", lambda device: None),
+        (torch.cuda, "is_bf16_supported", lambda including_emulation=True: True),
         (torch.cuda, "get_device_capability", lambda device=None: (9, 0)),
         (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
         (torch, "Generator", Generator),

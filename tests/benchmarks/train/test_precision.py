@@ -136,7 +136,9 @@ def test_bfloat16_that_a_cpu_would_emulate_gives_way_to_float32(specs, monkeypat
 
 
 def test_each_gpu_of_a_machine_has_the_precision_of_its_own(specs, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0) if device.index else (7, 5))
+    current = []
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: current.append(device.index))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: current[-1] == 1)
     (spec,) = specs("rul")
     assert [Precision.of(spec.recipe, torch.device("cuda", n)).name for n in (0, 1)] == ["float16", "bfloat16"]
 
