@@ -18,7 +18,6 @@ from common.validation import Problem
 SCHEMA = 1
 MOST = 1e12  # seconds, images a second, MiB: no run has so many, and what is computed from them stays a number
 SLOWEST = 1e-6  # images a second
-AGAIN = 0.002  # of the accuracy: what may differ where the last epoch is looked at again, as after an interruption
 
 
 class BadRecord(Unreadable):
@@ -112,7 +111,7 @@ class Record(BaseModel):
         by one machine, since each rounds in its own way."""
         best, last = ((self.metrics.get(group) or {}).get("accuracy") for group in ("best_on_test", "last"))
         alike = self.spec.recipe.test_view == "single" and len(self.provenance.get("machines") or ()) < 2
-        if alike and best is not None and last is not None and best < last - AGAIN:
+        if alike and best is not None and last is not None and best < last:
             raise ValueError(f"best_on_test.accuracy {best:g} is below that of the last epoch, {last:g}")
         return self
 

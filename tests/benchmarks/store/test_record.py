@@ -89,7 +89,7 @@ SINGLE, CROPS = RECIPE, RECIPE.model_copy(update={"test_view": "ten_crop", "crop
     ("recipe", "machines", "best", "read"),
     [
         (SINGLE, [{"device": "cpu"}], 0.60, False),
-        (SINGLE, [{"device": "cpu"}], 0.799, True),  # looked at again after an interruption, which rounds anew
+        (SINGLE, [{"device": "cpu"}], 0.799, False),
         (SINGLE, [{"device": "cpu"}, {"device": "H200"}], 0.60, True),  # ended on another machine than it was chosen on
         (CROPS, [{"device": "cpu"}], 0.60, True),  # chosen in a single view, measured in ten crops
     ],

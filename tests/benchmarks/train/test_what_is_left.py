@@ -1,6 +1,7 @@
 """What a run leaves can be read, whatever it computed and wherever its code lies: record, predictions, failure."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -125,7 +126,15 @@ class Failing(methods.Method):
 '''
 
 
-def test_a_failure_below_a_path_that_is_no_utf8_has_its_reason(tmp_path):
+@pytest.fixture
+def unlogged():
+    """xdist cannot send a log that holds a name which is no UTF-8."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_a_failure_below_a_path_that_is_no_utf8_has_its_reason(tmp_path, unlogged):
     plugin = Path(os.fsdecode(bytes(tmp_path) + b"/p\xff/failing.py"))
     plugin.parent.mkdir()
     plugin.write_text(FAILING)
